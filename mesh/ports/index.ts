@@ -1,0 +1,5 @@
+export type { Clock } from './clock.ts'
+export type { Crypto } from './crypto.ts'
+export { type Link, MAX_FRAME_BYTES } from './link.ts'
+export { type Log, type LogFields, silentLog } from './log.ts'
+export { type Random, randomBelow } from './random.ts'

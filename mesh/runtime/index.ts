@@ -1,0 +1,2 @@
+export { type Runnable, startAll } from './runnable.ts'
+export { spawn, type Task } from './task.ts'

@@ -1,0 +1,141 @@
+/**
+ * What a running node can be asked: the one table behind shell, in-place commands and scripts.
+ *
+ * Times are RFC 3339 UTC strings, ids their text forms (`#mesh/ids`), durations in the unit of their
+ * name. Fields may be added; none changes its meaning. `node/compose` implements it, `ControlClient`
+ * offers the same methods from another process.
+ */
+export interface NodeApi {
+  status(): Promise<NodeStatus>
+  id(): Promise<NodeIdentity>
+  peers(): Promise<PeerInfo[]>
+  doctor(): Promise<DoctorReport>
+  /** Ends the node; answered before it stops. */
+  down(): Promise<Record<string, never>>
+
+  /** Adds a person by card URI, or accepts the request of a person (`qpq1…`) who wrote first. */
+  contactAdd(params: { card: string; as?: string }): Promise<ContactInfo>
+  contactList(): Promise<ContactInfo[]>
+  /** The card URI of this node's person, or of a contact. */
+  contactCard(params: { who?: string }): Promise<{ card: string }>
+  /** The safety number of two persons, equal on both sides; with `confirm`, notes that it was compared. */
+  contactVerify(params: { who: string; confirm?: boolean }): Promise<{ person: string; safetyNumber: string; verified: boolean }>
+  contactBlock(params: { who: string; unblock?: boolean }): Promise<ContactInfo>
+
+  deviceList(): Promise<DeviceInfo[]>
+  /** Revokes a device of this person for ever; the revocation travels to everybody who knows the person. */
+  deviceRevoke(params: { device: string }): Promise<DeviceInfo>
+
+  /** Answered when the message is durable. */
+  send(params: { to: string; text: string }): Promise<{ id: string; conversation: string; state: 'queued' }>
+  log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]>
+  outbox(): Promise<OutboxInfo[]>
+  /** Streams events until `signal` aborts. */
+  watch(signal: AbortSignal): AsyncIterable<WatchEvent>
+}
+
+export interface NodeStatus {
+  device: string
+  uptimeS: number
+  peers: number
+  store: { envelopes: number; tombstones: number; bytes: number; limitBytes: number; full: boolean }
+  outbox: { queued: number; carried: number }
+  rssBytes: number
+  transports: Record<string, string>
+  /** Per network interface; see `node/discovery`. */
+  discovery: Record<string, { state: string; sent: number; received: number; errors: number; lastError?: string }>
+  counters: Record<string, number>
+  crypto: string
+}
+
+export interface NodeIdentity {
+  person: string
+  device: string
+  name: string
+  card: string
+}
+
+export interface PeerInfo {
+  device: string
+  person?: string
+  petname?: string
+  address: string
+  transport: string
+  direction: 'inbound' | 'outbound'
+  sinceS: number
+  rttMs?: number
+}
+
+/** One thing that may keep people apart, with what to do about it. */
+export interface DoctorFinding {
+  level: 'ok' | 'note' | 'warning' | 'problem'
+  /** Bounded, stable: `no-interface`, `no-carrier`, `no-address`, `multicast-send-error`, `nothing-heard`, `port-closed`, `clock-off`, `store-full`, `quic-missing`, `ok`. */
+  code: string
+  /** The interface or part it is about. */
+  subject: string
+  message: string
+  /** What the person can do; empty for `ok`. */
+  advice: string
+}
+
+export interface DoctorReport {
+  healthy: boolean
+  findings: DoctorFinding[]
+}
+
+export interface ContactInfo {
+  person: string
+  petname?: string
+  /** The name that the person claims for itself; anybody can claim any name. */
+  claimedName: string
+  verified: boolean
+  /** `contact`: added here. `request`: a stranger who wrote and waits for `contact add`. `blocked`: neither heard nor written to. */
+  state: 'contact' | 'request' | 'blocked'
+}
+
+export interface DeviceInfo {
+  device: string
+  name: string
+  createdAt: string
+  expiresAt: string
+  revokedAt?: string
+  /** True for the device that answers. */
+  here: boolean
+}
+
+/** `delivered` is backed by the receiver's retraction receipt, `carried` by a custodian's custody receipt. */
+export type DeliveryState = 'queued' | 'carried' | 'delivered' | 'expired'
+
+export interface MessageInfo {
+  id: string
+  conversation: string
+  from: string
+  fromPetname?: string
+  direction: 'in' | 'out'
+  text: string
+  at: string
+  parents: string[]
+  /** Only on messages this person sent. */
+  state?: DeliveryState
+  /** Number of messages that this one follows and that have not arrived. */
+  missing?: number
+}
+
+export interface OutboxInfo {
+  id: string
+  to: string
+  priority: 'critical' | 'normal' | 'bulk' | 'ephemeral'
+  state: 'queued' | 'carried'
+  attempts: number
+  /** When it is offered again on the links that are up; absent while it waits for a link. */
+  nextAttemptAt?: string
+  custody: Array<{ device: string; until: string }>
+}
+
+export type WatchEvent =
+  | ({ event: 'message' } & MessageInfo)
+  | { event: 'state'; id: string; conversation: string; state: DeliveryState; by: string }
+  | { event: 'request'; person: string; claimedName: string }
+  | { event: 'contact'; person: string; petname?: string; verified: boolean }
+  | { event: 'peer'; device: string; up: boolean; address: string; person?: string; petname?: string }
+  | { event: 'lost'; count: number }
