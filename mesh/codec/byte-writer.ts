@@ -18,17 +18,20 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.#view.setUint8(this.#grow(1), inRange(value, 0xff))
+    const at = this.#grow(1) // first, because growing replaces the view
+    this.#view.setUint8(at, inRange(value, 0xff))
     return this
   }
 
   u16(value: number): this {
-    this.#view.setUint16(this.#grow(2), inRange(value, 0xffff))
+    const at = this.#grow(2)
+    this.#view.setUint16(at, inRange(value, 0xffff))
     return this
   }
 
   u32(value: number): this {
-    this.#view.setUint32(this.#grow(4), inRange(value, 0xffff_ffff))
+    const at = this.#grow(4)
+    this.#view.setUint32(at, inRange(value, 0xffff_ffff))
     return this
   }
 
@@ -41,12 +44,14 @@ export class ByteWriter {
   }
 
   u64(value: bigint): this {
-    this.#view.setBigUint64(this.#grow(8), value)
+    const at = this.#grow(8)
+    this.#view.setBigUint64(at, value)
     return this
   }
 
   bytes(bytes: Uint8Array): this {
-    this.#bytes.set(bytes, this.#grow(bytes.length))
+    const at = this.#grow(bytes.length)
+    this.#bytes.set(bytes, at)
     return this
   }
 
