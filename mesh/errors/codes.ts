@@ -64,6 +64,7 @@ export const ERROR_BLAME = {
   NODE_PARAMS_INVALID: 'caller',
   NODE_TIMEOUT: 'caller',
   CLI_USAGE: 'caller',
+  NODE_KEYSTORE_EXISTS: 'caller',
 } as const satisfies Record<string, Blame>
 
 /** A bounded error code; see {@link ERROR_BLAME}. */

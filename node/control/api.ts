@@ -139,3 +139,29 @@ export type WatchEvent =
   | { event: 'contact'; person: string; petname?: string; verified: boolean }
   | { event: 'peer'; device: string; up: boolean; address: string; person?: string; petname?: string }
   | { event: 'lost'; count: number }
+
+/** The first line of `up --json`: the node is there and can be spoken to. */
+export interface ReadyEvent {
+  event: 'ready'
+  person: string
+  device: string
+  name: string
+  /** The data directory, absolute. */
+  data: string
+  /** The Unix socket of the control API. */
+  control: string
+  /** Base URL of the control API over HTTP; absent when it is off. */
+  http?: string
+  /** The multiaddrs this node listens on. */
+  listen: string[]
+}
+
+/** A node that runs in this process. */
+export interface RunningNode {
+  readonly api: NodeApi
+  readonly ready: ReadyEvent
+  /** Resolves when nothing of the node is left running; can be called twice. */
+  stop(): Promise<void>
+  /** Resolves when the node has ended, by `stop` or by `down` over the control API; rejects when it broke. */
+  readonly done: Promise<void>
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { Sink } from '#cli/output'
+import { isMeshError } from '#mesh/errors'
+import { fakeApi } from '../../node/control/fake-api.ts'
+import { COMMANDS, findCommand, IN_PLACE, parseInput, printHelp } from './index.ts'
+
+const usage = (pattern: RegExp) => (error: unknown) => isMeshError(error, 'CLI_USAGE') && pattern.test(`${error.message} — ${error.hint}`)
+
+async function run(typed: string, api = fakeApi()): Promise<string> {
+  let text = ''
+  const { command, rest } = findCommand(typed.split(' '))
+  const input = parseInput(command, rest)
+  const out = new Sink({ write: (part: string) => (text += part) })
+  await command.run?.({ api, out, json: input.isSet('json'), signal: new AbortController().signal, isInPlace: false, readText: async () => 'piped\n' }, input)
+  return text
+}
+
+describe('the command table', () => {
+  it('suggests the nearest command and the nearest flag', () => {
+    assert.throws(() => findCommand(['statsu']), usage(/did you mean `qpq status`/))
+    assert.throws(() => findCommand(['contact', 'lst']), usage(/did you mean `qpq contact list`/))
+    assert.throws(() => findCommand(['contact']), usage(/contact add/))
+    assert.throws(() => parseInput(findCommand(['log']).command, ['bob', '--limt', '3']), usage(/did you mean --limit/))
+  })
+
+  it('says what is missing, what is too much and what is no number', () => {
+    const { command } = findCommand(['log'])
+    assert.throws(() => parseInput(command, []), usage(/TO is missing.*usage: qpq log TO/))
+    assert.throws(() => parseInput(command, ['bob', 'carol']), usage(/"carol" is one word too many/))
+    assert.throws(() => parseInput(command, ['bob', '--limit']), usage(/--limit needs N/))
+    assert.throws(() => parseInput(command, ['bob', '--limit', 'x']).number('limit', 1, 10), usage(/whole number/))
+    assert.throws(() => parseInput(command, ['bob', '--json=1']), usage(/takes no value/))
+  })
+
+  it('explains every command, and names each once', () => {
+    assert.equal(new Set(COMMANDS.map((command) => command.name)).size, COMMANDS.length)
+    assert.equal(new Set(IN_PLACE.map((command) => command.inPlace)).size, IN_PLACE.length)
+    for (const command of COMMANDS) {
+      let text = ''
+      printHelp(new Sink({ write: (part: string) => (text += part) }), command.name)
+      assert.match(text, new RegExp(`qpq ${command.name}`))
+    }
+  })
+})
+
+describe('commands', () => {
+  it('send is silent when it went well, and answers with JSON when asked', async () => {
+    const api = fakeApi()
+    assert.equal(await run('send bob hello there', api), '')
+    assert.equal(JSON.parse(await run('send --json bob -- --not a flag', api)).state, 'queued')
+    assert.equal(await run('send bob -', api), '')
+    assert.deepEqual(
+      api.sent.map(({ text }) => text),
+      ['hello there', '--not a flag', 'piped'],
+    )
+  })
+
+  it('contact add takes a name in two ways and its JSON has a petname', async () => {
+    assert.deepEqual(JSON.parse(await run('contact add qpq://c/x --as robert --json')), {
+      person: 'qpq1bob',
+      petname: 'robert',
+      claimedName: 'bob',
+      verified: false,
+      state: 'contact',
+    })
+    assert.equal(JSON.parse(await run('contact add qpq://c/x robert --json')).petname, 'robert')
+    await assert.rejects(run('contact add qpq://c/x robert --as rob'), usage(/two names/))
+  })
+
+  it('contact card --qr draws a code a telephone can read, narrower than a terminal', async () => {
+    const card = `qpq://c/${'a'.repeat(292)}`
+    const lines = (await run('contact card --qr', fakeApi({ contactCard: async () => ({ card }) }))).trimEnd().split('\n')
+    assert.equal(lines.pop(), card)
+    assert.ok(lines.length > 20)
+    for (const line of lines) assert.ok(line.length <= 80)
+  })
+})

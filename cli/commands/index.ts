@@ -1,0 +1,5 @@
+export { COMMON_FLAGS, type Command, type CommandContext, usageOf } from './command.ts'
+export { printHelp, printHelpInPlace } from './help.ts'
+export type { Input } from './input.ts'
+export { parseInput } from './parse-input.ts'
+export { COMMANDS, findCommand, IN_PLACE } from './table.ts'

@@ -1,0 +1,82 @@
+import { clockTime, eventLines, messageLines, printLines, shortId } from '#cli/output'
+import type { Command, CommandContext } from './command.ts'
+import type { Input } from './input.ts'
+
+const TO = { name: 'to', summary: 'a petname or a full qpq1…' }
+
+/** Commands about what is said. */
+export const MESSAGE_COMMANDS: readonly Command[] = [
+  {
+    name: 'send',
+    summary: 'write to somebody; answered when it is safely stored, delivered when there is a way',
+    example: "qpq send bob 'the soup is ready'",
+    arguments: [TO, { name: 'text', summary: 'what you say; - takes it from standard input', isRest: true }],
+    flags: [],
+    call: 'send',
+    inPlace: 'send',
+    run: send,
+  },
+  {
+    name: 'log',
+    summary: 'what was said, in causal order',
+    example: 'qpq log bob --limit 20',
+    arguments: [{ ...TO, isConversation: true }],
+    flags: [
+      { name: 'since', value: 'ID', summary: 'only what follows this message' },
+      { name: 'limit', value: 'N', summary: 'at most the last N messages' },
+    ],
+    call: 'log',
+    inPlace: 'log',
+    run: log,
+  },
+  { name: 'watch', summary: 'what happens, live, until you stop it', example: 'qpq watch --json', arguments: [], flags: [], call: 'watch', run: watch },
+  {
+    name: 'outbox',
+    summary: 'what is not delivered yet, and who carries it',
+    example: 'qpq outbox',
+    arguments: [],
+    flags: [],
+    call: 'outbox',
+    inPlace: 'outbox',
+    run: outbox,
+  },
+]
+
+async function send({ api, out, json, readText }: CommandContext, input: Input): Promise<void> {
+  const typed = input.word('text')
+  const text = typed === '-' ? (await readText()).replace(/\n$/, '') : typed
+  const answer = await api.send({ to: input.word('to'), text })
+  if (json) out.json(answer)
+}
+
+async function log({ api, out, json, isInPlace }: CommandContext, input: Input): Promise<void> {
+  const since = input.value('since')
+  const limit = input.number('limit', 1, 10_000)
+  const messages = await api.log({ to: input.word('to'), ...(since === undefined ? {} : { since }), ...(limit === undefined ? {} : { limit }) })
+  for (const message of messages) {
+    if (json) out.json(message)
+    else printLines(out, messageLines(message))
+  }
+  if (isInPlace && messages.length === 0) out.line({ style: 'dim', text: 'nothing was said yet' })
+}
+
+async function watch({ api, out, json, signal }: CommandContext): Promise<void> {
+  for await (const event of api.watch(signal)) {
+    if (json) out.json(event)
+    else printLines(out, eventLines(event))
+  }
+}
+
+async function outbox({ api, out, json, isInPlace }: CommandContext): Promise<void> {
+  const rows = await api.outbox()
+  for (const row of rows) {
+    if (json) out.json(row)
+    else {
+      const tries = row.attempts === 0 ? 'not offered yet' : `offered ${row.attempts}×`
+      const next = row.nextAttemptAt === undefined ? '' : `, again at ${clockTime(row.nextAttemptAt)}`
+      out.line({ style: row.state === 'carried' ? 'good' : 'bold', text: row.state.padEnd(8) }, `${shortId(row.id)} to ${row.to}, ${tries}${next}`)
+      for (const { device, until } of row.custody) out.line({ style: 'dim', text: `         carried by ${shortId(device)} until ${until.slice(0, 10)}` })
+    }
+  }
+  if (isInPlace && rows.length === 0) out.line({ style: 'dim', text: 'nothing waits; all is delivered' })
+}

@@ -1,0 +1,2 @@
+export { Place } from './place.ts'
+export { openTerminal, type Terminal } from './terminal.ts'

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { Sink } from '#cli/output'
+import { fakeApi } from '../../node/control/fake-api.ts'
+import { Place } from './place.ts'
+import { splitWords } from './words.ts'
+
+function aPlace() {
+  const api = fakeApi()
+  api.contacts = [{ person: 'qpq1bob', petname: 'bob', claimedName: 'robert', verified: false, state: 'contact' }]
+  const screen: string[] = []
+  const place = new Place({ api, out: new Sink({ write: (text: string) => screen.push(text) }) })
+  const signal = new AbortController().signal
+  return { api, place, screen, type: (line: string) => place.take(line, signal) }
+}
+
+describe('the prompt', () => {
+  it('sends nothing when nobody is addressed, even after somebody wrote', async () => {
+    const { api, place, screen, type } = aPlace()
+    place.show({
+      event: 'message',
+      id: 'i',
+      conversation: 'qpq1bob',
+      from: 'qpq1bob',
+      fromPetname: 'bob',
+      direction: 'in',
+      text: 'hi',
+      at: '2026-01-01T00:00:00Z',
+      parents: [],
+    })
+    await type('the secret')
+    assert.deepEqual(api.sent, [])
+    assert.match(screen.at(-1) ?? '', /nobody is addressed/)
+  })
+
+  it('sends plain lines to whom the prompt names', async () => {
+    const { api, place, type } = aPlace()
+    await type('/to bob')
+    assert.equal(place.prompt, 'to bob> ')
+    await type("it's  me")
+    await type('//slash')
+    assert.deepEqual(api.sent, [
+      { to: 'qpq1bob', text: "it's  me" },
+      { to: 'qpq1bob', text: '/slash' },
+    ])
+    await type('/to')
+    assert.equal(place.prompt, '> ')
+  })
+
+  it('keeps the addressee when a new one is unknown, and suggests', async () => {
+    const { place, screen, type } = aPlace()
+    await type('/to bob')
+    await type('/to bobb')
+    assert.equal(place.prompt, 'to bob> ')
+    assert.match(screen.at(-1) ?? '', /did you mean bob/)
+  })
+
+  it('runs commands of the table and shows what went wrong', async () => {
+    const { screen, type } = aPlace()
+    assert.equal(await type('/add qpq://c/x bob'), 'stay')
+    assert.match(screen.at(-1) ?? '', /added bob/)
+    await type('/statsu')
+    assert.match(screen.at(-1) ?? '', /did you mean \/status/)
+    await type('/block eve')
+    assert.match(screen.at(-1) ?? '', /there is no contact "eve".*MESH_CONTACT_UNKNOWN/)
+    await type('/help')
+    assert.match(screen.join(''), /\/verify \[?WHO/i)
+    assert.equal(await type('/quit'), 'leave')
+  })
+
+  it('asks about a request in the words of the prompt', () => {
+    const { place, screen } = aPlace()
+    place.show({ event: 'request', person: 'qpq1eve', claimedName: 'bob\u001b[2J' })
+    assert.match(screen.join(''), /calling itself "bob\[2J".*\n.*\/add qpq1eve NAME/)
+  })
+})
+
+describe('splitWords', () => {
+  it('keeps quoted words together and apostrophes as letters', () => {
+    assert.deepEqual(splitWords(`add x "a b" 'c d' it's "open`), ['add', 'x', 'a b', 'c d', "it's", '"open'])
+  })
+})

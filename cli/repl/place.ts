@@ -1,0 +1,108 @@
+/**
+ * What happens at the prompt of `qpq up`, without the terminal itself.
+ *
+ * A line with a slash is a command of the table; every other line is said to the one person named in
+ * the prompt. The addressee changes only by `/to`, never by who wrote last: a message must not reach
+ * somebody by accident.
+ */
+import { type CommandContext, IN_PLACE, parseInput, printHelpInPlace } from '#cli/commands'
+import { eventLines, failureLine, plain, printLines, type Sink, shortId, usageError } from '#cli/output'
+import { MeshError } from '#mesh/errors'
+import { nearest } from '#node/config'
+import type { NodeApi, ReadyEvent, WatchEvent } from '#node/control'
+import { splitWords } from './words.ts'
+
+export interface PlaceDeps {
+  readonly api: NodeApi
+  readonly out: Sink
+}
+
+/** The state of the prompt: who is talked to. */
+export class Place {
+  readonly #deps: PlaceDeps
+  #current: { person: string; name: string } | undefined
+
+  constructor(deps: PlaceDeps) {
+    this.#deps = deps
+  }
+
+  /** What stands before the typed line. */
+  get prompt(): string {
+    return this.#current === undefined ? '> ' : `to ${plain(this.#current.name)}> `
+  }
+
+  /** Who am I, and how do others add me. */
+  async greet(ready: ReadyEvent): Promise<void> {
+    const { out, api } = this.#deps
+    const { card } = await api.id()
+    out.line({ style: 'bold', text: ready.name }, '  ', { style: 'dim', text: ready.person })
+    out.line({ style: 'dim', text: 'others add you with:  ' }, card)
+    out.line({ style: 'dim', text: `data in ${ready.data}; /help lists what can be typed, /qr shows the card as a code, /quit leaves` })
+  }
+
+  /** Shows what happened. Own messages are on the screen already, as typed. */
+  show(event: WatchEvent): void {
+    if (event.event === 'message' && event.direction === 'out') return
+    if (event.event === 'state' && event.state === 'queued') return
+    printLines(this.#deps.out, eventLines(event, '/add'))
+  }
+
+  /** Takes one line; `leave` ends the node. Never rejects: what went wrong is shown. */
+  async take(line: string, signal: AbortSignal): Promise<'stay' | 'leave'> {
+    const typed = line.trim()
+    try {
+      if (typed === '') return 'stay'
+      if (!typed.startsWith('/')) await this.#say(line)
+      else if (typed.startsWith('//')) await this.#say(line.trimStart().slice(1))
+      else return await this.#command(splitWords(typed.slice(1)), signal)
+    } catch (error) {
+      this.#deps.out.line({ style: 'bad', text: failureLine(error, false).replace(/^qpq: /, '') })
+    }
+    return 'stay'
+  }
+
+  async #say(text: string): Promise<void> {
+    if (this.#current === undefined) throw usageError('nothing was sent: nobody is addressed', '/to NAME chooses whom you talk to')
+    await this.#deps.api.send({ to: this.#current.person, text })
+  }
+
+  async #command(words: readonly string[], signal: AbortSignal): Promise<'stay' | 'leave'> {
+    const [name = '', ...rest] = words
+    if (name === 'quit' || name === 'exit') return 'leave'
+    if (name === 'help' || name === '') {
+      printHelpInPlace(this.#deps.out)
+      return 'stay'
+    }
+    if (name === 'to') {
+      await this.#address(rest.join(' '))
+      return 'stay'
+    }
+    const command = IN_PLACE.find((candidate) => candidate.inPlace === name)
+    if (command?.run === undefined) {
+      const meant = nearest(name, ['to', 'quit', ...IN_PLACE.map((candidate) => candidate.inPlace ?? '')])
+      throw usageError(`there is no command /${name}`, meant === undefined ? '/help lists them' : `did you mean /${meant}?`)
+    }
+    const input = parseInput(command, rest, { prefix: '/', conversation: this.#current?.person })
+    const context: CommandContext = { ...this.#deps, json: input.isSet('json'), signal, isInPlace: true, readText: async () => '-' }
+    await command.run(context, input)
+    return 'stay'
+  }
+
+  async #address(who: string): Promise<void> {
+    if (who === '') {
+      this.#current = undefined
+      return
+    }
+    const contacts = (await this.#deps.api.contactList()).filter((contact) => contact.state === 'contact')
+    const found = contacts.find((contact) => contact.petname === who) ?? contacts.find((contact) => contact.person === who)
+    if (found === undefined) {
+      const meant = nearest(
+        who,
+        contacts.flatMap((contact) => contact.petname ?? []),
+      )
+      const hint = meant === undefined ? '/contacts lists whom you know, /add URI NAME adds somebody' : `did you mean ${meant}?`
+      throw new MeshError('MESH_CONTACT_UNKNOWN', `there is no contact "${who}"`, { hint })
+    }
+    this.#current = { person: found.person, name: found.petname ?? shortId(found.person) }
+  }
+}

@@ -1,0 +1,54 @@
+import { decode, encode } from 'cborg'
+import { type ContactCard, readCard } from '#mesh/identity'
+import { type AuthorKey, authorKeyOf, idBytes, type PersonId } from '#mesh/ids'
+import type { Crypto } from '#mesh/ports'
+import type { RowCodec } from '#mesh/store'
+
+/** `contact`: added here. `request`: wrote first and waits. `blocked`: neither heard nor written to. */
+export type ContactState = 'contact' | 'request' | 'blocked'
+
+/** What is known of another person; never changed in place. */
+export interface Contact {
+  readonly person: PersonId
+  readonly card: ContactCard
+  /** The name given here; unique among contacts. */
+  readonly petname?: string
+  readonly verified: boolean
+  readonly state: ContactState
+  /** The person has written to us, and so has our card. */
+  readonly mutual: boolean
+  readonly addedMs: number
+  /** Keys that devices of this person sign envelopes to us with; the newest last. */
+  readonly authors: readonly AuthorKey[]
+  /** Messages taken while the person was a stranger. */
+  readonly requestMessages: number
+}
+
+/** Author keys remembered of one person: one for each device, and some of earlier ones. */
+export const MAX_AUTHORS = 16
+
+const STATES: readonly ContactState[] = ['contact', 'request', 'blocked']
+
+/** A contact as a row: a CBOR list. The card was verified when it came in, and the row is sealed. */
+export function contactCodec(crypto: Crypto): RowCodec<Contact> {
+  return {
+    encode: ({ card, petname, verified, state, mutual, addedMs, authors, requestMessages }) =>
+      encode([1, card.bytes, petname ?? null, verified, STATES.indexOf(state), mutual, addedMs, authors.map(idBytes), requestMessages]),
+    decode(bytes) {
+      const [, card, petname, verified, state, mutual, addedMs, authors, requestMessages] = decode(bytes) as [
+        number,
+        Uint8Array,
+        string | null,
+        boolean,
+        number,
+        boolean,
+        number,
+        Uint8Array[],
+        number,
+      ]
+      const read = readCard(crypto, card)
+      const known = { person: read.person, card: read, verified, state: STATES[state] ?? 'blocked', mutual, addedMs, requestMessages }
+      return { ...known, authors: authors.map(authorKeyOf), ...(petname === null ? {} : { petname }) }
+    },
+  }
+}

@@ -1,0 +1,106 @@
+/** Writing: a message becomes a sealed, signed envelope with its outbox row and its place in the history, in one transaction. */
+
+import { ByteWriter } from '#mesh/codec'
+import type { Contact } from '#mesh/contacts'
+import { SEALED_BOX_OVERHEAD, sealBox } from '#mesh/crypto'
+import { type Envelope, MAX_LIFETIME_S, padPayload, type Stamp, signEnvelope } from '#mesh/envelope'
+import { MeshError } from '#mesh/errors'
+import { bindAuthor, deriveAuthorSeed } from '#mesh/identity'
+import { idBytes, type PersonId } from '#mesh/ids'
+import { TABLES, type Transaction } from '#mesh/store'
+import type { ConversationsDeps } from './deps.ts'
+import type { History, MessageRow } from './history.ts'
+import { encodeMessage, type MessageContent } from './message.ts'
+import { sealContext } from './opened.ts'
+
+/** Key of the last stamp in the table of own state. */
+export const HLC_KEY = new TextEncoder().encode('hlc')
+
+/** See the head of this file. */
+export class Composer {
+  readonly #deps: ConversationsDeps
+  readonly #history: History
+  readonly #authors = new Map<PersonId, { seed: Uint8Array; key: Uint8Array }>()
+
+  constructor(deps: ConversationsDeps, history: History) {
+    this.#deps = deps
+    this.#history = history
+  }
+
+  /** A message to a contact. @throws MeshError `MESH_CONTACT_BLOCKED`, `MESH_DEVICE_REVOKED`, `MESH_STORE_FULL` */
+  async message(tx: Transaction, contact: Contact, text: string): Promise<MessageRow> {
+    const { self, clock } = this.#deps
+    this.#assertAllowed(contact)
+    const { person } = contact
+    const { seq, heads } = await this.#history.conversation(tx, person)
+    const content = { seq: seq + 1, parents: heads, text, composedMs: clock.now() }
+    const envelope = await this.#post(tx, contact, { type: 'message', ...content })
+    const row: MessageRow = {
+      id: envelope.id,
+      stamp: envelope.stamp,
+      direction: 'out',
+      person,
+      device: self.device,
+      ...content,
+      state: 'queued',
+      by: '',
+      isShown: true,
+    }
+    this.#history.put(tx, row)
+    this.#history.putConversation(tx, person, { seq: seq + 1, heads: [envelope.id] })
+    tx.emit({ kind: 'message-added', conversation: person, id: envelope.id, direction: 'out' })
+    return row
+  }
+
+  /** Tells a person who was added here that we are there, with our card. */
+  async request(tx: Transaction, contact: Contact): Promise<void> {
+    this.#assertAllowed(contact)
+    const envelope = await this.#post(tx, contact, { type: 'request', seq: 0, parents: [], text: '', composedMs: this.#deps.clock.now() })
+    this.#history.noteRequest(tx, envelope.id, contact.person)
+  }
+
+  /** A stamp after all others, kept with what is stamped. */
+  stamp(tx: Transaction): Stamp {
+    const stamp = this.#deps.hlc.next()
+    tx.put(TABLES.own, HLC_KEY, new ByteWriter(8).u48(stamp.ms).u16(stamp.counter).finish())
+    return stamp
+  }
+
+  async #post(tx: Transaction, contact: Contact, content: Pick<MessageContent, 'type' | 'seq' | 'parents' | 'text' | 'composedMs'>): Promise<Envelope> {
+    const { crypto, random, self, intake, ledger } = this.#deps
+    const { card, mutual } = contact
+    const author = this.#authorTowards(contact.person)
+    const binding = bindAuthor(crypto, self.deviceSeed, author.key, card.inboxKey)
+    const whole: MessageContent = { ...content, certificate: self.certificate, binding, ...(mutual ? {} : { card: self.card() }) }
+    const padded = padPayload(encodeMessage(whole), SEALED_BOX_OVERHEAD)
+    const payload = sealBox({ crypto, random }, card.sealKey, padded, sealContext(author.key, idBytes(card.inbox)))
+    const stamp = this.stamp(tx)
+    const envelope = signEnvelope(crypto, author.seed, { priority: 'normal', kind: 'inbox', address: card.inbox, stamp, lifetimeS: MAX_LIFETIME_S, payload })
+    await intake.storeOwn(tx, envelope)
+    ledger.enqueue(tx, envelope)
+    return envelope
+  }
+
+  #assertAllowed(contact: Contact): void {
+    const { contacts, self } = this.#deps
+    if (contact.state === 'blocked')
+      throw new MeshError('MESH_CONTACT_BLOCKED', 'this person is blocked', { hint: 'Take that back first: qpq contact block --unblock' })
+    if (contact.state === 'request') {
+      throw new MeshError('MESH_CONTACT_UNKNOWN', 'this person wrote first and was not accepted yet', { hint: `Accept: qpq contact add ${contact.person}` })
+    }
+    if (contacts.isRevoked(self.keys.person, self.device)) {
+      throw new MeshError('MESH_DEVICE_REVOKED', 'this device was revoked by its person, nobody would take its messages', {
+        hint: 'Start anew with another --data and --restore from the 24 words.',
+      })
+    }
+  }
+
+  #authorTowards(person: PersonId): { seed: Uint8Array; key: Uint8Array } {
+    const known = this.#authors.get(person)
+    if (known !== undefined) return known
+    const seed = deriveAuthorSeed(this.#deps.self.deviceSeed, person)
+    const author = { seed, key: this.#deps.crypto.ed25519PublicKey(seed) }
+    this.#authors.set(person, author)
+    return author
+  }
+}

@@ -1,0 +1,36 @@
+import type { Contacts } from '#mesh/contacts'
+import type { HybridClock } from '#mesh/envelope'
+import type { PersonKeys } from '#mesh/identity'
+import type { DeviceId } from '#mesh/ids'
+import type { Intake } from '#mesh/intake'
+import type { Clock, Crypto, Log, Random } from '#mesh/ports'
+import type { CustodyLedger } from '#mesh/routing'
+import type { Database, EnvelopeStore } from '#mesh/store'
+
+/** Who this node is. */
+export interface Self {
+  readonly keys: PersonKeys
+  readonly device: DeviceId
+  readonly deviceSeed: Uint8Array
+  /** The certificate of this device. */
+  readonly certificate: Uint8Array
+  /** The card of this person as it is now; its bytes. */
+  readonly card: () => Uint8Array
+  /** Encrypts what is kept at rest. */
+  readonly historyKey: Uint8Array
+}
+
+/** What conversations need. */
+export interface ConversationsDeps {
+  readonly db: Database
+  readonly store: EnvelopeStore
+  readonly intake: Pick<Intake, 'storeOwn'>
+  readonly ledger: CustodyLedger
+  readonly contacts: Contacts
+  readonly crypto: Crypto
+  readonly random: Random
+  readonly clock: Clock
+  readonly hlc: HybridClock
+  readonly log: Log
+  readonly self: Self
+}

@@ -1,0 +1,215 @@
+/**
+ * Messages and what is known of a conversation, as sealed rows.
+ *
+ * A message's key is blinded person (16) ‖ stamp (8) ‖ id (32), so that the last messages of a
+ * conversation are one short read backwards. An index row leads from an id to that key.
+ */
+import { decode, encode } from 'cborg'
+import { ByteReader, ByteWriter, concatBytes } from '#mesh/codec'
+import type { Stamp } from '#mesh/envelope'
+import { type DeviceId, ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes, type PersonId, parseDeviceId, parsePersonId } from '#mesh/ids'
+import type { Crypto, Random } from '#mesh/ports'
+import { type Database, type Reader, type RowCodec, SealedTable, TABLES, type Transaction } from '#mesh/store'
+
+/** How far an own message has come; `carried` is not kept, it follows from custody receipts. */
+export type KeptState = 'queued' | 'delivered' | 'expired'
+
+/** A message as it is kept. */
+export interface MessageRow {
+  readonly id: EnvelopeId
+  readonly stamp: Stamp
+  readonly direction: 'in' | 'out'
+  readonly person: PersonId
+  /** The device that wrote it. */
+  readonly device: DeviceId
+  readonly text: string
+  readonly composedMs: number
+  readonly parents: readonly EnvelopeId[]
+  readonly seq: number
+  readonly state: KeptState
+  /** What backs the state: the id of the receipt. */
+  readonly by: string
+  /** False while it waits for what it follows, or for its author to be accepted. */
+  readonly isShown: boolean
+}
+
+/** What the next message of a conversation needs to know. */
+export interface ConversationRow {
+  readonly seq: number
+  readonly heads: readonly EnvelopeId[]
+}
+
+/** Leads from an envelope's id to whom it is about, and to its message if it is one. */
+interface IndexRow {
+  readonly person: PersonId
+  readonly key: Uint8Array | undefined
+}
+
+const STATES: readonly KeptState[] = ['queued', 'delivered', 'expired']
+const STAMP_BYTES = 8
+/** First byte of keys in the table of conversations. */
+const CONVERSATION = Uint8Array.of(0)
+const INDEX = Uint8Array.of(1)
+const UNSHOWN = Uint8Array.of(2)
+const NOTHING = new Uint8Array(0)
+
+/** See the head of this file. */
+export class History {
+  readonly #messages: SealedTable<MessageRow>
+  readonly #conversations: SealedTable<ConversationRow>
+  readonly #index: SealedTable<IndexRow>
+  readonly #blind: (person: PersonId) => Uint8Array
+
+  constructor(deps: { crypto: Crypto; random: Random; historyKey: Uint8Array; blind: (person: PersonId) => Uint8Array }) {
+    this.#messages = new SealedTable(deps, TABLES.history, deps.historyKey, messageCodec)
+    this.#conversations = new SealedTable(deps, TABLES.conversations, deps.historyKey, conversationCodec)
+    this.#index = new SealedTable(deps, TABLES.conversations, deps.historyKey, indexCodec)
+    this.#blind = deps.blind
+  }
+
+  /** Keeps a message, and its place in the conversation. */
+  put(tx: Transaction, row: MessageRow): void {
+    const key = this.#keyOf(row)
+    this.#messages.put(tx, key, row)
+    this.#index.put(tx, indexKey(row.id), { person: row.person, key })
+    if (!row.isShown) tx.put(TABLES.conversations, unshownKey(row.id), NOTHING)
+  }
+
+  /** Notes whom an envelope without a message is about. */
+  noteRequest(tx: Transaction, id: EnvelopeId, person: PersonId): void {
+    this.#index.put(tx, indexKey(id), { person, key: undefined })
+  }
+
+  /** Writes a changed message over the old one. */
+  rewrite(tx: Transaction, row: MessageRow): void {
+    this.#messages.put(tx, this.#keyOf(row), row)
+    if (row.isShown) tx.del(TABLES.conversations, unshownKey(row.id))
+  }
+
+  /** The message of an id. */
+  async message(reader: Reader, id: EnvelopeId): Promise<MessageRow | undefined> {
+    const entry = await this.#index.get(reader, indexKey(id))
+    return entry?.key === undefined ? undefined : this.#messages.get(reader, entry.key)
+  }
+
+  /** Whether an id is known, as a message or a request. */
+  async has(reader: Reader, id: EnvelopeId): Promise<boolean> {
+    return (await this.#index.get(reader, indexKey(id))) !== undefined
+  }
+
+  /** Whom an envelope of ours was for. */
+  async personOf(reader: Reader, id: EnvelopeId): Promise<PersonId | undefined> {
+    return (await this.#index.get(reader, indexKey(id)))?.person
+  }
+
+  async conversation(reader: Reader, person: PersonId): Promise<ConversationRow> {
+    return (await this.#conversations.get(reader, this.#conversationKey(person))) ?? { seq: 0, heads: [] }
+  }
+
+  putConversation(tx: Transaction, person: PersonId, row: ConversationRow): void {
+    this.#conversations.put(tx, this.#conversationKey(person), row)
+  }
+
+  /** The last `limit` messages with a person, the newest first by stamp. */
+  async newest(reader: Reader, person: PersonId, limit: number): Promise<MessageRow[]> {
+    const prefix = this.#blind(person)
+    const rows: MessageRow[] = []
+    for await (const [, row] of this.#messages.entries(reader, { gte: prefix, lt: after(prefix), reverse: true, limit })) rows.push(row)
+    return rows
+  }
+
+  /** Messages that have not been shown, of everybody. */
+  async unshown(db: Database): Promise<MessageRow[]> {
+    const rows: MessageRow[] = []
+    for await (const [key] of db.iterate(TABLES.conversations, { gte: UNSHOWN, lt: after(UNSHOWN) })) {
+      const row = await this.message(db, envelopeIdOf(key.subarray(UNSHOWN.length)))
+      if (row !== undefined) rows.push(row)
+    }
+    return rows
+  }
+
+  #keyOf(row: Pick<MessageRow, 'person' | 'stamp' | 'id'>): Uint8Array {
+    const stamp = new ByteWriter(STAMP_BYTES).u48(row.stamp.ms).u16(row.stamp.counter).finish()
+    return concatBytes(this.#blind(row.person), stamp, idBytes(row.id))
+  }
+
+  #conversationKey(person: PersonId): Uint8Array {
+    return concatBytes(CONVERSATION, this.#blind(person))
+  }
+}
+
+const messageCodec: RowCodec<MessageRow> = {
+  encode: (row) =>
+    encode([
+      1,
+      idBytes(row.id),
+      row.stamp.ms,
+      row.stamp.counter,
+      row.direction === 'in',
+      row.person,
+      row.device,
+      row.text,
+      row.composedMs,
+      concatBytes(...row.parents.map(idBytes)),
+      row.seq,
+      STATES.indexOf(row.state),
+      row.by,
+      row.isShown,
+    ]),
+  decode(bytes) {
+    const row = decode(bytes) as [number, Uint8Array, number, number, boolean, string, string, string, number, Uint8Array, number, number, string, boolean]
+    return {
+      id: envelopeIdOf(row[1]),
+      stamp: { ms: row[2], counter: row[3] },
+      direction: row[4] ? 'in' : 'out',
+      person: parsePersonId(row[5]),
+      device: parseDeviceId(row[6]),
+      text: row[7],
+      composedMs: row[8],
+      parents: idsIn(row[9]),
+      seq: row[10],
+      state: STATES[row[11]] ?? 'queued',
+      by: row[12],
+      isShown: row[13],
+    }
+  },
+}
+
+const conversationCodec: RowCodec<ConversationRow> = {
+  encode: ({ seq, heads }) => encode([1, seq, concatBytes(...heads.map(idBytes))]),
+  decode(bytes) {
+    const [, seq, heads] = decode(bytes) as [number, number, Uint8Array]
+    return { seq, heads: idsIn(heads) }
+  },
+}
+
+const indexCodec: RowCodec<IndexRow> = {
+  encode: ({ person, key }) => encode([1, person, key ?? null]),
+  decode(bytes) {
+    const [, person, key] = decode(bytes) as [number, string, Uint8Array | null]
+    return { person: parsePersonId(person), key: key ?? undefined }
+  },
+}
+
+function idsIn(bytes: Uint8Array): EnvelopeId[] {
+  const reader = new ByteReader(bytes)
+  return Array.from({ length: bytes.length / ENVELOPE_ID_BYTES }, () => envelopeIdOf(reader.bytes(ENVELOPE_ID_BYTES)))
+}
+
+function indexKey(id: EnvelopeId): Uint8Array {
+  return concatBytes(INDEX, idBytes(id))
+}
+
+function unshownKey(id: EnvelopeId): Uint8Array {
+  return concatBytes(UNSHOWN, idBytes(id))
+}
+
+/** The first key behind all keys that start with `prefix`. */
+function after(prefix: Uint8Array): Uint8Array {
+  const end = prefix.slice()
+  for (let at = end.length - 1; at >= 0; at--) {
+    end[at] = ((end[at] ?? 0) + 1) & 0xff
+    if (end[at] !== 0) return end
+  }
+  return concatBytes(prefix, new Uint8Array(64).fill(0xff))
+}

@@ -1,0 +1,116 @@
+/**
+ * What is inside the seal: a CBOR map with integer keys; unknown keys are ignored, so that newer
+ * versions can say more.
+ *
+ * ```
+ * 0 type: "message" | "request"      1 certificate of the device     2 binding: the device's signature over the author key
+ * 3 seq: 1, 2, … per conversation    4 parents: ids, ≤ 16            5 text, ≤ 32 KiB
+ * 6 composed at, ms since 1970       7 card, until the other side is known to have it
+ * ```
+ */
+import { decode, encode } from 'cborg'
+import { encodeUtf8 } from '#mesh/codec'
+import { MeshError } from '#mesh/errors'
+import { MAX_CARD_BYTES, MAX_CERTIFICATE_BYTES } from '#mesh/identity'
+import { ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes } from '#mesh/ids'
+
+/** What one device says to one person. */
+export interface MessageContent {
+  readonly type: 'message' | 'request'
+  readonly certificate: Uint8Array
+  readonly binding: Uint8Array
+  readonly seq: number
+  /** The last messages that the author had seen or written. */
+  readonly parents: readonly EnvelopeId[]
+  readonly text: string
+  /** By the author's wall clock: for people to read, never for order. */
+  readonly composedMs: number
+  readonly card?: Uint8Array
+}
+
+/** Longest text, in bytes of UTF-8: half of the largest envelope, so that it always fits with what is around it. */
+export const MAX_TEXT_BYTES = 32_768
+/** Heads that a message can follow. */
+export const MAX_PARENTS = 16
+const SIGNATURE_BYTES = 64
+
+/** Asserts that a text can be sent. @throws MeshError `MESH_TEXT_INVALID` */
+export function assertText(text: string): void {
+  if (text.trim() === '') throw new MeshError('MESH_TEXT_INVALID', 'there is no text to send')
+  if (!text.isWellFormed()) throw new MeshError('MESH_TEXT_INVALID', 'the text is not valid Unicode')
+  const bytes = encodeUtf8(text).length
+  if (bytes > MAX_TEXT_BYTES) {
+    throw new MeshError('MESH_TEXT_INVALID', `the text has ${bytes} bytes, and a message holds ${MAX_TEXT_BYTES}`, {
+      detail: { bytes },
+      hint: 'Send it in parts.',
+    })
+  }
+}
+
+/** The bytes that are padded and sealed. */
+export function encodeMessage(content: MessageContent): Uint8Array {
+  const map = new Map<number, unknown>([
+    [0, content.type],
+    [1, content.certificate],
+    [2, content.binding],
+    [3, content.seq],
+    [4, content.parents.map(idBytes)],
+    [5, content.text],
+    [6, content.composedMs],
+  ])
+  if (content.card !== undefined) map.set(7, content.card)
+  return encode(map)
+}
+
+/** Reads what a stranger may have written. @throws MeshError `MESH_BYTES_INVALID`, `MESH_VERSION_UNKNOWN` (peer) */
+export function decodeMessage(bytes: Uint8Array): MessageContent {
+  const map = decodeMap(bytes)
+  const type = map.get(0)
+  if (typeof type === 'string' && type !== 'message' && type !== 'request')
+    throw new MeshError('MESH_VERSION_UNKNOWN', 'this kind of message is not known here')
+  const [certificate, binding, seq, parents, text, composedMs, card] = [1, 2, 3, 4, 5, 6, 7].map((key) => map.get(key))
+  if (type !== 'message' && type !== 'request') throw invalid('type')
+  if (!isBytes(certificate, 1, MAX_CERTIFICATE_BYTES)) throw invalid('certificate')
+  if (!isBytes(binding, SIGNATURE_BYTES, SIGNATURE_BYTES)) throw invalid('binding')
+  if (!isCount(seq) || !isCount(composedMs)) throw invalid('number')
+  if (!Array.isArray(parents) || parents.length > MAX_PARENTS || !parents.every(isId)) throw invalid('parents')
+  if (typeof text !== 'string' || encodeUtf8(text).length > MAX_TEXT_BYTES) throw invalid('text')
+  if (card !== undefined && !isBytes(card, 1, MAX_CARD_BYTES)) throw invalid('card')
+  const content = { type, certificate, binding, seq, parents: parents.map(envelopeIdOf), text, composedMs } as const
+  return card === undefined ? content : { ...content, card }
+}
+
+function decodeMap(bytes: Uint8Array): Map<unknown, unknown> {
+  try {
+    const value: unknown = decode(bytes, {
+      useMaps: true,
+      strict: true,
+      allowIndefinite: false,
+      allowUndefined: false,
+      allowNaN: false,
+      allowInfinity: false,
+      rejectDuplicateMapKeys: true,
+    })
+    if (value instanceof Map) return value
+  } catch (cause) {
+    // Whatever the decoder stumbles over, nesting that exhausts the stack included, came from outside.
+    throw new MeshError('MESH_BYTES_INVALID', 'a message is not valid CBOR', { cause })
+  }
+  throw invalid('shape')
+}
+
+function isBytes(value: unknown, min: number, max: number): value is Uint8Array {
+  return value instanceof Uint8Array && value.length >= min && value.length <= max
+}
+
+function isId(value: unknown): value is Uint8Array {
+  return isBytes(value, ENVELOPE_ID_BYTES, ENVELOPE_ID_BYTES)
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+function invalid(field: string): MeshError {
+  return new MeshError('MESH_BYTES_INVALID', `a message has a bad ${field}`, { detail: { field } })
+}

@@ -1,0 +1,12 @@
+/**
+ * What travels beside an envelope, never in it. Nobody signs it, so it must never prove directness,
+ * freshness or permission.
+ */
+export interface Passage {
+  /** How many links the envelope has crossed. */
+  readonly hops: number
+  /** How many copies the holder may still hand out, its own included. */
+  readonly copies: number
+  /** Seconds since the envelope was made, as its carriers have added them up. */
+  readonly ageS: number
+}

@@ -1,0 +1,172 @@
+/**
+ * What this node sent and waits for, and who has promised to carry it.
+ *
+ * A row stands in the outbox from the commit of the envelope until its owner's receipt or its expiry. Its
+ * state is never inferred: it is `carried` while a verified custody receipt is kept that names it, and
+ * `queued` otherwise. A receipt names many envelopes and is kept once, for as long as one of them waits.
+ */
+import { ByteReader, ByteWriter } from '#mesh/codec'
+import type { Envelope, Priority } from '#mesh/envelope'
+import { ADDRESS_BYTES, type Address, addressOf, type DeviceId, type EnvelopeId, envelopeIdOf, idBytes } from '#mesh/ids'
+import { type Database, TABLES, type Transaction } from '#mesh/store'
+import { type CustodyReceipt, custodyKey, decodeCustodyReceipt, encodeCustodyReceipt } from './custody-receipt.ts'
+
+/** Who carries an envelope, until when (ms since 1970, the custodian's clock). */
+export interface Custody {
+  readonly device: DeviceId
+  readonly untilMs: number
+}
+
+/** One envelope that this node waits for. */
+export interface OutboxEntry {
+  readonly id: EnvelopeId
+  readonly to: Address
+  readonly priority: Priority
+  readonly state: 'queued' | 'carried'
+  /** Hand-overs tried since the node started. */
+  readonly attempts: number
+  /** When it is offered again on links that are up, ms since 1970; absent while it waits for a link. */
+  readonly nextAttemptMs?: number
+  readonly custody: readonly Custody[]
+}
+
+interface Row {
+  readonly to: Address
+  readonly priority: Priority
+  readonly custody: Map<DeviceId, number>
+  attempts: number
+  nextAttemptMs: number | undefined
+}
+
+const PRIORITIES: readonly Priority[] = ['critical', 'normal', 'bulk', 'ephemeral']
+
+/** The durable outbox with its index in memory. */
+export class CustodyLedger {
+  readonly #rows = new Map<EnvelopeId, Row>()
+  /** For each kept receipt the envelopes that still wait. */
+  readonly #receipts = new Map<string, { key: Uint8Array; waiting: Set<EnvelopeId> }>()
+  readonly #receiptsOf = new Map<EnvelopeId, Set<string>>()
+
+  private constructor() {}
+
+  /** Reads the ledger from its rows. */
+  static async open(db: Database): Promise<CustodyLedger> {
+    const ledger = new CustodyLedger()
+    for await (const [key, value] of db.iterate(TABLES.outbox)) ledger.#rows.set(envelopeIdOf(key), decodeRow(value))
+    for await (const [key, value] of db.iterate(TABLES.custody)) {
+      const receipt = decodeCustodyReceipt(value)
+      ledger.#index(key.slice(), receipt, receipt.ids)
+    }
+    return ledger
+  }
+
+  /** Waits for an envelope from now on; in the transaction that stores it. */
+  enqueue(tx: Transaction, envelope: Pick<Envelope, 'id' | 'address' | 'priority'>): void {
+    const row: Row = { to: envelope.address, priority: envelope.priority, custody: new Map(), attempts: 0, nextAttemptMs: undefined }
+    tx.put(TABLES.outbox, idBytes(envelope.id), encodeRow(row))
+    tx.onCommit(() => this.#rows.set(envelope.id, row))
+  }
+
+  has(id: EnvelopeId): boolean {
+    return this.#rows.has(id)
+  }
+
+  /** True when `device` has signed that it carries `id`. */
+  hasCustody(id: EnvelopeId, device: DeviceId): boolean {
+    return this.#rows.get(id)?.custody.has(device) ?? false
+  }
+
+  /** Keeps a receipt whose signature was verified, for those of its ids that wait here. */
+  recordCustody(tx: Transaction, receipt: CustodyReceipt): void {
+    const waiting = receipt.ids.filter((id) => this.#rows.has(id))
+    if (waiting.length === 0) return
+    const key = custodyKey(receipt)
+    tx.put(TABLES.custody, key, encodeCustodyReceipt(receipt))
+    for (const id of waiting) tx.emit({ kind: 'custody-taken', id, device: receipt.custodian })
+    tx.onCommit(() => this.#index(key, receipt, waiting))
+  }
+
+  /** Counts a hand-over that was tried. In memory only: a count is not worth a write. */
+  noteAttempt(id: EnvelopeId, nextAttemptMs?: number): void {
+    const row = this.#rows.get(id)
+    if (row === undefined) return
+    row.attempts += 1
+    row.nextAttemptMs = nextAttemptMs
+  }
+
+  /** Waits no longer for these: their owner has them, or their time is over. Returns those that were waited for. */
+  settle(tx: Transaction, ids: readonly EnvelopeId[]): EnvelopeId[] {
+    const settled = ids.filter((id) => this.#rows.has(id))
+    const gone = new Map<string, Set<EnvelopeId>>()
+    for (const id of settled) {
+      tx.del(TABLES.outbox, idBytes(id))
+      for (const name of this.#receiptsOf.get(id) ?? []) gone.set(name, (gone.get(name) ?? new Set()).add(id))
+    }
+    for (const [name, left] of gone) {
+      const receipt = this.#receipts.get(name)
+      if (receipt !== undefined && receipt.waiting.size === left.size) tx.del(TABLES.custody, receipt.key)
+    }
+    tx.onCommit(() => {
+      for (const id of settled) this.#forget(id)
+    })
+    return settled
+  }
+
+  /** Everything that waits, oldest first. */
+  list(): OutboxEntry[] {
+    return [...this.#rows].map(([id, row]) => entryOf(id, row))
+  }
+
+  /** One that waits. */
+  get(id: EnvelopeId): OutboxEntry | undefined {
+    const row = this.#rows.get(id)
+    return row === undefined ? undefined : entryOf(id, row)
+  }
+
+  /** How many wait in each state. */
+  counts(): { queued: number; carried: number } {
+    let carried = 0
+    for (const { custody } of this.#rows.values()) if (custody.size > 0) carried += 1
+    return { queued: this.#rows.size - carried, carried }
+  }
+
+  #index(key: Uint8Array, receipt: CustodyReceipt, ids: readonly EnvelopeId[]): void {
+    const name = key.toString()
+    const waiting = new Set<EnvelopeId>()
+    for (const id of ids) {
+      const row = this.#rows.get(id)
+      if (row === undefined) continue
+      row.custody.set(receipt.custodian, Math.max(receipt.untilMs, row.custody.get(receipt.custodian) ?? 0))
+      waiting.add(id)
+      this.#receiptsOf.set(id, (this.#receiptsOf.get(id) ?? new Set()).add(name))
+    }
+    this.#receipts.set(name, { key, waiting })
+  }
+
+  #forget(id: EnvelopeId): void {
+    this.#rows.delete(id)
+    for (const name of this.#receiptsOf.get(id) ?? []) {
+      const receipt = this.#receipts.get(name)
+      receipt?.waiting.delete(id)
+      if (receipt?.waiting.size === 0) this.#receipts.delete(name)
+    }
+    this.#receiptsOf.delete(id)
+  }
+}
+
+function entryOf(id: EnvelopeId, row: Row): OutboxEntry {
+  const custody = [...row.custody].map(([device, untilMs]) => ({ device, untilMs }))
+  const { to, priority, attempts, nextAttemptMs } = row
+  return { id, to, priority, state: custody.length > 0 ? 'carried' : 'queued', attempts, ...(nextAttemptMs === undefined ? {} : { nextAttemptMs }), custody }
+}
+
+/** Priority (8) ‖ address (16). */
+function encodeRow(row: Row): Uint8Array {
+  return new ByteWriter(ADDRESS_BYTES + 1).u8(PRIORITIES.indexOf(row.priority)).bytes(idBytes(row.to)).finish()
+}
+
+function decodeRow(bytes: Uint8Array): Row {
+  const reader = new ByteReader(bytes)
+  const priority = PRIORITIES[reader.u8()] ?? 'normal'
+  return { to: addressOf(reader.bytes(ADDRESS_BYTES)), priority, custody: new Map(), attempts: 0, nextAttemptMs: undefined }
+}

@@ -1,0 +1,317 @@
+import { isMeshError, MeshError } from '#mesh/errors'
+import type { Log } from '#mesh/ports'
+import type { MeshEvent } from './events.ts'
+import { isDiskFull } from './failure.ts'
+import { plain, readChunks, readValues } from './ranges.ts'
+import { assertSchema } from './schema.ts'
+import { StagedGroup, StagedTransaction } from './staged-transaction.ts'
+import { rowKey, type Table } from './tables.ts'
+
+/** One put or del as the level takes it. */
+export type Operation = { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array } | { readonly type: 'del'; readonly key: Uint8Array }
+
+/**
+ * A store of bytes by bytes: what we use of `abstract-level`, opened with `view` encodings. memory-level
+ * in tests, classic-level on a node, browser-level in a page. A failed `batch` leaves nothing, and what
+ * `sync` wrote survives the loss of power.
+ */
+export interface Level {
+  open(): Promise<void>
+  close(): Promise<void>
+  get(key: Uint8Array): Promise<Uint8Array | undefined>
+  batch(operations: Operation[], options: { sync: boolean; keyEncoding: 'view'; valueEncoding: 'view' }): Promise<void>
+  iterator(options: {
+    gte?: Uint8Array
+    gt?: Uint8Array
+    lt: Uint8Array
+    reverse?: boolean
+    limit?: number
+    keys?: boolean
+    highWaterMarkBytes: number
+    keyEncoding: 'view'
+    valueEncoding: 'view'
+  }): { nextv(size: number): Promise<[Uint8Array, Uint8Array][]>; close(): Promise<void> }
+}
+
+/** Bounds of an iteration over one table, in the order of unsigned bytes. */
+export interface RowRange {
+  readonly gte?: Uint8Array
+  readonly gt?: Uint8Array
+  readonly lt?: Uint8Array
+  readonly reverse?: boolean
+  readonly limit?: number
+}
+
+/** What can be read, inside and outside of a transaction. */
+export interface Reader {
+  get(table: Table, key: Uint8Array): Promise<Uint8Array | undefined>
+  iterate(table: Table, range?: RowRange): AsyncIterable<[key: Uint8Array, value: Uint8Array]>
+}
+
+/** Rows and events that become true together. It sees its own changes and those of the works before it. */
+export interface Transaction extends Reader {
+  put(table: Table, key: Uint8Array, value: Uint8Array): void
+  del(table: Table, key: Uint8Array): void
+  /** Leaves after the commit, in the order of commits. */
+  emit(event: MeshEvent): void
+  /** Runs after the commit and before any event: the place to change an index in memory. Must not throw. */
+  onCommit(apply: () => void): void
+  /** Runs, last one first, when the work threw or the disk refused: the place to give back what was reserved. */
+  onRollback(undo: () => void): void
+}
+
+/** What a database needs from outside. */
+export interface DatabaseDeps {
+  readonly log: Log
+  /** Whether the disk would take a few megabytes; asked after a failed write and before the level is opened again. */
+  readonly hasRoom?: () => Promise<boolean>
+}
+
+/** fsync before the answer. */
+const DURABLE = { sync: true, keyEncoding: 'view', valueEncoding: 'view' } as const
+/** Works that share one fsync. Bounds how long the first one waits for the last. */
+const MAX_GROUP_WORKS = 1_000
+/** Bytes that share one fsync: LevelDB's write buffer, so that one group never fills two. */
+const MAX_GROUP_BYTES = 4 * 1024 * 1024
+
+interface Work {
+  /** Runs the work on `tx`; returns what to call when the group is durable, or has settled the caller itself and returns `undefined`. */
+  readonly run: (tx: StagedTransaction) => Promise<Settle | undefined>
+  readonly reject: (error: unknown) => void
+}
+
+interface Settle {
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Done extends Settle {
+  readonly tx: StagedTransaction
+}
+
+/**
+ * Transactions with group commit over a level.
+ *
+ * Works run one after the other on a staged overlay; those that are waiting when one is being written
+ * share the next `batch({ sync: true })`. A promise resolves when its batch is on the disk. When the
+ * batch fails, everybody in it learns that and nothing has changed, in memory or on disk. After a
+ * failed write LevelDB's log may end in half a record, and appending behind it would lose what follows:
+ * so the level is closed and opened again before the next write, not before there is room for that.
+ *
+ * A work must not wait for another transaction: they run in a row, it would wait for itself.
+ */
+export class Database implements Reader {
+  readonly #level: Level
+  readonly #deps: DatabaseDeps
+  readonly #queue: Work[] = []
+  readonly #listeners = new Set<(event: MeshEvent) => void>()
+  #draining: Promise<void> | undefined
+  #isClosed = false
+  /** A write failed: the end of LevelDB's log is not known. */
+  #isSuspect = false
+  #reopening: Promise<void> | undefined
+  #lastFailure: MeshError | undefined
+
+  private constructor(level: Level, deps: DatabaseDeps) {
+    this.#level = level
+    this.#deps = deps
+  }
+
+  /** Opens `level` and checks its schema. @throws MeshError `MESH_STORE_VERSION`, `MESH_STORE_FAILED` */
+  static async open(level: Level, deps: DatabaseDeps): Promise<Database> {
+    await guarded(() => level.open())
+    const database = new Database(level, deps)
+    await assertSchema(database)
+    return database
+  }
+
+  /** The failure of the last write, until a write succeeds again; for `status` and `doctor`. */
+  get lastFailure(): MeshError | undefined {
+    return this.#lastFailure
+  }
+
+  /**
+   * Runs `work` and resolves with its result when its rows are durable.
+   * @throws whatever `work` throws, and then nothing has happened; MeshError `MESH_STORE_FULL`, `MESH_STORE_FAILED`, `MESH_STORE_CLOSED`
+   */
+  transaction<T>(work: (tx: Transaction) => Promise<T> | T): Promise<T> {
+    if (this.#isClosed) return Promise.reject(closedError())
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    this.#queue.push({
+      reject,
+      async run(tx) {
+        try {
+          const value = await work(tx)
+          return { resolve: () => resolve(value), reject }
+        } catch (error) {
+          tx.rollback()
+          reject(error)
+          return undefined
+        }
+      },
+    })
+    this.#draining ??= this.#drain()
+    return promise
+  }
+
+  async get(table: Table, key: Uint8Array): Promise<Uint8Array | undefined> {
+    await this.#readable()
+    const value = await guarded(() => this.#level.get(rowKey(table, key)))
+    return value === undefined ? undefined : plain(value)
+  }
+
+  async *iterate(table: Table, range: RowRange = {}): AsyncIterable<[Uint8Array, Uint8Array]> {
+    for await (const rows of this.chunks(table, range)) yield* rows
+  }
+
+  /** As `iterate`, but about a thousand rows at a time: for reading whole tables. */
+  async *chunks(table: Table, range: RowRange = {}): AsyncIterable<[Uint8Array, Uint8Array][]> {
+    await this.#readable()
+    try {
+      yield* readChunks(this.#level, table, range)
+    } catch (cause) {
+      throw storeError(cause)
+    }
+  }
+
+  /** All values of `table`, about a thousand at a time: for building an index. May be Buffers. */
+  async *values(table: Table): AsyncIterable<Uint8Array[]> {
+    await this.#readable()
+    try {
+      yield* readValues(this.#level, table)
+    } catch (cause) {
+      throw storeError(cause)
+    }
+  }
+
+  /** Calls `listener` with every event after its commit; returns how to end that. */
+  subscribe(listener: (event: MeshEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => {
+      this.#listeners.delete(listener)
+    }
+  }
+
+  /** Finishes what was begun, then closes the level. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#draining
+    await guarded(() => this.#level.close())
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#queue.length > 0) await this.#commitGroup()
+    this.#draining = undefined
+  }
+
+  async #commitGroup(): Promise<void> {
+    try {
+      await this.#healed()
+    } catch (error) {
+      for (const work of this.#queue.splice(0)) work.reject(error)
+      return
+    }
+    const { done, operations } = await this.#stageGroup()
+    try {
+      if (operations.length > 0) await this.#level.batch(operations, DURABLE)
+    } catch (cause) {
+      this.#rollback(done, this.#failed(cause))
+      return
+    }
+    if (operations.length > 0) this.#lastFailure = undefined
+    this.#publish(done)
+  }
+
+  async #stageGroup(): Promise<{ done: Done[]; operations: Operation[] }> {
+    const group = new StagedGroup()
+    const done: Done[] = []
+    let bytes = 0
+    for (let works = 0; works < MAX_GROUP_WORKS && bytes < MAX_GROUP_BYTES; works++) {
+      const work = this.#queue.shift()
+      if (work === undefined) break
+      const tx = new StagedTransaction(this, group)
+      const settle = await work.run(tx)
+      if (settle === undefined) continue
+      bytes += tx.join()
+      done.push({ ...settle, tx })
+    }
+    return { done, operations: group.operations }
+  }
+
+  #publish(done: readonly Done[]): void {
+    for (const { tx } of done) for (const apply of tx.commits) this.#guard('a commit hook threw', apply)
+    for (const { tx } of done) {
+      for (const event of tx.events) for (const listener of this.#listeners) this.#guard('an event listener threw', () => listener(event))
+    }
+    for (const { resolve } of done) resolve()
+  }
+
+  #rollback(done: readonly Done[], error: MeshError): void {
+    for (const { tx } of done.toReversed()) tx.rollback()
+    for (const { reject } of done) reject(error)
+  }
+
+  #failed(cause: unknown): MeshError {
+    const error = storeError(cause)
+    if (this.#lastFailure === undefined) this.#deps.log.error('the store cannot write', { error })
+    this.#lastFailure = error
+    this.#isSuspect = true
+    return error
+  }
+
+  /** After a failed write: opens the level again, as soon as there is room to do so. */
+  async #healed(): Promise<void> {
+    if (!this.#isSuspect) return
+    const { hasRoom, log } = this.#deps
+    if (hasRoom !== undefined && !(await hasRoom())) throw this.#lastFailure ?? new MeshError('MESH_STORE_FULL', 'the disk is full')
+    this.#reopening = this.#reopen()
+    try {
+      await this.#reopening
+    } finally {
+      this.#reopening = undefined
+    }
+    this.#isSuspect = false
+    log.info('the store was opened again after a failed write')
+  }
+
+  async #reopen(): Promise<void> {
+    try {
+      await this.#level.close()
+      await this.#level.open()
+    } catch (cause) {
+      throw this.#failed(cause)
+    }
+  }
+
+  async #readable(): Promise<void> {
+    if (this.#isClosed) throw closedError()
+    if (this.#reopening !== undefined) await this.#reopening.catch((error: unknown) => this.#deps.log.debug('read after a failed opening', { error }))
+  }
+
+  #guard(what: string, run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#deps.log.error(what, { error })
+    }
+  }
+}
+
+async function guarded<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (cause) {
+    throw storeError(cause)
+  }
+}
+
+function storeError(cause: unknown): MeshError {
+  if (isMeshError(cause)) return cause
+  if (isDiskFull(cause)) return new MeshError('MESH_STORE_FULL', 'the disk is full', { cause, hint: 'Free some space; the node goes on by itself.' })
+  return new MeshError('MESH_STORE_FAILED', 'the store cannot be read or written', { cause, hint: 'Look at the disk: the cause names the file.' })
+}
+
+function closedError(): MeshError {
+  return new MeshError('MESH_STORE_CLOSED', 'the store is closed')
+}

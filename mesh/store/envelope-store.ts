@@ -1,0 +1,202 @@
+import { decodeEnvelope, type Envelope, type Priority } from '#mesh/envelope'
+import { type Address, type EnvelopeId, idBytes } from '#mesh/ids'
+import type { Clock, Log } from '#mesh/ports'
+import type { Database, Transaction } from './database.ts'
+import { EnvelopeIndex } from './envelope-index.ts'
+import type { Arrival, EnvelopeMeta } from './envelope-meta.ts'
+import type { RemovalReason } from './events.ts'
+import { pickVictims } from './eviction.ts'
+import { type Quota, STORED_OVERHEAD_BYTES, type StoreLimits } from './limits.ts'
+import { encodeMeta } from './meta-row.ts'
+import { TABLES } from './tables.ts'
+import { ClockJumps, endsInAnotherTime, expiryWithin, isFromAnotherTime, redate } from './time.ts'
+import { Tombstones } from './tombstones.ts'
+import type { UsageScope } from './usage.ts'
+
+/** Time, and where to say what happened. */
+export interface EnvelopeStoreDeps {
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** What the store holds, by what is durable. */
+export interface StoreUsage {
+  readonly envelopes: number
+  readonly tombstones: number
+  /** Including {@link STORED_OVERHEAD_BYTES} for each envelope. */
+  readonly bytes: number
+}
+
+/**
+ * Envelopes with an index in memory.
+ *
+ * Whatever is asked without a transaction tells what is durable; asked with one, it includes what is
+ * staged in the running group. Shares (`usageOf`) always include what is staged, so that a batch cannot
+ * pass a quota together that none of its parts passes alone.
+ */
+export class EnvelopeStore {
+  readonly limits: StoreLimits
+  readonly #db: Database
+  readonly #deps: EnvelopeStoreDeps
+  readonly #index = new EnvelopeIndex()
+  readonly #tombstones: Tombstones
+  readonly #jumps: ClockJumps
+
+  private constructor(db: Database, deps: EnvelopeStoreDeps, limits: StoreLimits) {
+    this.#db = db
+    this.#deps = deps
+    this.limits = limits
+    this.#tombstones = new Tombstones(limits.maxTombstones)
+    this.#jumps = new ClockJumps(deps.clock)
+  }
+
+  /** Reads the index of `db` into memory. */
+  static async open(db: Database, deps: EnvelopeStoreDeps, limits: StoreLimits): Promise<EnvelopeStore> {
+    const store = new EnvelopeStore(db, deps, limits)
+    const unreadable = await store.#index.load(db)
+    if (unreadable > 0) deps.log.error('index rows were not readable and are left out', { rows: unreadable })
+    await store.#tombstones.load(db)
+    return store
+  }
+
+  has(id: EnvelopeId, tx?: Transaction): boolean {
+    return this.meta(id, tx) !== undefined
+  }
+
+  meta(id: EnvelopeId, tx?: Transaction): EnvelopeMeta | undefined {
+    return tx === undefined ? this.#index.get(id) : this.#index.current(id)
+  }
+
+  /** True when the owner of `address` took `id` back, or it was consumed here. */
+  isRetracted(id: EnvelopeId, address: Address, tx?: Transaction): boolean {
+    const until = this.#tombstones.until(id, address, tx !== undefined)
+    return until !== undefined && until > this.#deps.clock.now()
+  }
+
+  ids(): Iterable<EnvelopeId> {
+    return this.#index.ids()
+  }
+
+  byAddress(address: Address): Iterable<EnvelopeMeta> {
+    return this.#index.byAddress(address)
+  }
+
+  usage(): StoreUsage {
+    return { envelopes: this.#index.size, tombstones: this.#tombstones.size, bytes: this.#index.bytes }
+  }
+
+  usageOf(scope: UsageScope): Quota {
+    return this.#index.projected.of(scope)
+  }
+
+  /** The bytes of an envelope, or `undefined` when it is not here. */
+  async bytes(id: EnvelopeId): Promise<Uint8Array | undefined> {
+    return this.#index.get(id) === undefined ? undefined : this.#db.get(TABLES.envelopes, idBytes(id))
+  }
+
+  async open(id: EnvelopeId): Promise<Envelope | undefined> {
+    const bytes = await this.bytes(id)
+    return bytes === undefined ? undefined : decodeEnvelope(bytes)
+  }
+
+  /** Stores `envelope`; its bytes are copied. The caller has asked `has` and `makeRoom`. */
+  put(tx: Transaction, envelope: Envelope, arrival: Arrival): EnvelopeMeta {
+    const firstSeenMs = this.#deps.clock.now()
+    const { id, address, author, kind, priority, stamp, lifetimeS } = envelope
+    const expiryMs = expiryWithin(envelope, firstSeenMs, arrival.ageS, this.limits.retentionMs)
+    const meta: EnvelopeMeta = { id, address, author, kind, priority, size: envelope.bytes.length, stamp, lifetimeS, firstSeenMs, expiryMs, ...arrival }
+    const key = idBytes(id)
+    tx.put(TABLES.envelopes, key, envelope.bytes.slice())
+    tx.put(TABLES.envelopeMeta, key, encodeMeta(meta))
+    this.#index.stage(tx, id, meta)
+    tx.emit({ kind: 'envelope-stored', id, address, from: meta.from })
+    return meta
+  }
+
+  /** Notes how many copies this node may still hand out. */
+  setCopies(tx: Transaction, id: EnvelopeId, copies: number): void {
+    const meta = this.#index.current(id)
+    if (meta !== undefined && meta.copies !== copies) this.#rewrite(tx, { ...meta, copies })
+  }
+
+  /** Removes an envelope, its index row and its place in the inbox queue; says whether it was here. */
+  remove(tx: Transaction, id: EnvelopeId, reason: RemovalReason): boolean {
+    if (this.#index.current(id) === undefined) return false
+    const key = idBytes(id)
+    tx.del(TABLES.envelopes, key)
+    tx.del(TABLES.envelopeMeta, key)
+    tx.del(TABLES.inboxQueue, key)
+    this.#index.stage(tx, id, undefined)
+    tx.emit({ kind: 'envelope-removed', id, reason })
+    return true
+  }
+
+  /** Lays a tombstone: `id` does not come back to `address` until `untilMs`, at most the retention from now. */
+  bury(tx: Transaction, id: EnvelopeId, address: Address, untilMs: number): void {
+    this.#tombstones.put(tx, id, address, Math.min(untilMs, this.#deps.clock.now() + this.limits.retentionMs))
+  }
+
+  /**
+   * Makes room for an envelope of `bytes`, by evicting what is least worth keeping and not more urgent
+   * than `priority`. Evicts nothing and says `false` when that would not be enough.
+   */
+  makeRoom(tx: Transaction, bytes: number, priority: Priority): boolean {
+    const { maxBytes, maxEnvelopes } = this.limits
+    const total = this.usageOf('total')
+    const over = { bytes: total.bytes + bytes + STORED_OVERHEAD_BYTES - maxBytes, count: total.count + 1 - maxEnvelopes }
+    if (over.bytes <= 0 && over.count <= 0) return true
+    const victims = pickVictims(this.#index, over, priority, this.limits)
+    if (victims === undefined) return false
+    for (const { id } of victims) this.remove(tx, id, 'evicted')
+    return true
+  }
+
+  /** Removes at most `limit` envelopes and tombstones whose time is over, and re-dates those of another time; says how many rows changed. */
+  async removeExpired(limit: number): Promise<number> {
+    const now = this.#deps.clock.now()
+    const redated = await this.#redate(now, this.#jumps.take(), limit)
+    if (redated > 0) return redated
+    const expired = take(this.#index.all(), limit, (meta) => meta.expiryMs <= now)
+    const risen = take(this.#tombstones.entries(), limit - expired.length, ({ untilMs }) => untilMs <= now)
+    if (expired.length + risen.length === 0) return 0
+    await this.#db.transaction((tx) => {
+      for (const { id } of expired) if ((this.#index.current(id)?.expiryMs ?? now) <= now) this.remove(tx, id, 'expired')
+      for (const { id, address } of risen) if ((this.#tombstones.until(id, address, true) ?? now) <= now) this.#tombstones.set(tx, id, address, undefined)
+    })
+    return expired.length + risen.length
+  }
+
+  /** Moves what was dated by a clock without time, or by a wrong one, to where it belongs on the clock of now. */
+  async #redate(now: number, jumpMs: number, limit: number): Promise<number> {
+    const { retentionMs } = this.limits
+    const metas = take(this.#index.all(), Number.POSITIVE_INFINITY, (meta) => isFromAnotherTime(meta.firstSeenMs, now))
+    const graves = take(this.#tombstones.entries(), Number.POSITIVE_INFINITY, ({ untilMs }) => endsInAnotherTime(untilMs, now, retentionMs))
+    for (let at = 0; at < Math.max(metas.length, graves.length); at += limit) {
+      await this.#db.transaction((tx) => {
+        for (const { id } of metas.slice(at, at + limit)) {
+          const meta = this.#index.current(id)
+          if (meta === undefined) continue
+          const firstSeenMs = redate(meta.firstSeenMs, now, jumpMs)
+          this.#rewrite(tx, { ...meta, firstSeenMs, expiryMs: expiryWithin(meta, firstSeenMs, meta.ageS, retentionMs) })
+        }
+        for (const { id, address } of graves.slice(at, at + limit)) this.#tombstones.set(tx, id, address, now + retentionMs)
+      })
+    }
+    if (metas.length + graves.length > 0) this.#deps.log.info('the clock changed; what it had dated was dated anew', { envelopes: metas.length, jumpMs })
+    return metas.length + graves.length
+  }
+
+  #rewrite(tx: Transaction, meta: EnvelopeMeta): void {
+    tx.put(TABLES.envelopeMeta, idBytes(meta.id), encodeMeta(meta))
+    this.#index.stage(tx, meta.id, meta)
+  }
+}
+
+function take<T>(all: Iterable<T>, limit: number, isWanted: (item: T) => boolean): T[] {
+  const taken: T[] = []
+  for (const item of all) {
+    if (taken.length >= limit) break
+    if (isWanted(item)) taken.push(item)
+  }
+  return taken
+}

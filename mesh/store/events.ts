@@ -1,0 +1,26 @@
+import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
+
+/** Why an envelope is no longer here. */
+export type RemovalReason = 'retracted' | 'expired' | 'evicted' | 'consumed'
+
+/** A past fact, with ids only; it leaves after the commit of the transaction that made it true. */
+export type MeshEvent =
+  | { readonly kind: 'envelope-stored'; readonly id: EnvelopeId; readonly address: Address; readonly from: DeviceId | undefined }
+  /** Ours: it waits in the inbox queue for the content handler. */
+  | { readonly kind: 'envelope-queued'; readonly id: EnvelopeId }
+  | { readonly kind: 'envelope-removed'; readonly id: EnvelopeId; readonly reason: RemovalReason }
+  | { readonly kind: 'custody-taken'; readonly id: EnvelopeId; readonly device: DeviceId }
+  /** The owner of `address` acknowledged `ids` by the envelope `receipt`. */
+  | { readonly kind: 'retracted'; readonly ids: readonly EnvelopeId[]; readonly receipt: EnvelopeId; readonly address: Address }
+  | { readonly kind: 'message-added'; readonly conversation: PersonId; readonly id: EnvelopeId; readonly direction: 'in' | 'out' }
+  | {
+      readonly kind: 'message-state'
+      readonly conversation: PersonId
+      readonly id: EnvelopeId
+      readonly state: 'queued' | 'carried' | 'delivered' | 'expired'
+      /** Who or what backs the state: a device, or the receipt's envelope. */
+      readonly by: string
+    }
+  | { readonly kind: 'request-added'; readonly person: PersonId }
+  | { readonly kind: 'contact-changed'; readonly person: PersonId }
+  | { readonly kind: 'device-revoked'; readonly person: PersonId; readonly device: DeviceId }

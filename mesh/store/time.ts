@@ -1,0 +1,53 @@
+import { expiryOf, PLAUSIBLE_SINCE_MS } from '#mesh/envelope'
+import type { Clock } from '#mesh/ports'
+import type { EnvelopeMeta } from './envelope-meta.ts'
+
+/** How far ahead of now a first sight may be dated, in ms: more means that the clock was wrong then. */
+const MAX_AHEAD_MS = 86_400_000
+
+/** True when the moment `thenMs` was read from a clock that cannot have been the one that says `nowMs`. */
+export function isFromAnotherTime(thenMs: number, nowMs: number): boolean {
+  return nowMs >= PLAUSIBLE_SINCE_MS && (thenMs < PLAUSIBLE_SINCE_MS || thenMs > nowMs + MAX_AHEAD_MS)
+}
+
+/** True when a tombstone that stands until `untilMs` was not laid by the clock that says `nowMs`. */
+export function endsInAnotherTime(untilMs: number, nowMs: number, retentionMs: number): boolean {
+  return nowMs >= PLAUSIBLE_SINCE_MS && (untilMs < PLAUSIBLE_SINCE_MS || untilMs > nowMs + retentionMs + MAX_AHEAD_MS)
+}
+
+/**
+ * When an envelope ends here: what its author claims, never longer than the store keeps anything.
+ * Nothing is immortal, nothing is born dead (DESIGN §6).
+ */
+export function expiryWithin(envelope: Pick<EnvelopeMeta, 'stamp' | 'lifetimeS'>, firstSeenMs: number, ageS: number, retentionMs: number): number {
+  return Math.min(expiryOf(envelope, firstSeenMs, ageS), firstSeenMs + retentionMs)
+}
+
+/**
+ * Watches the wall clock against the monotonic one, so that what was dated before a jump can be moved
+ * by exactly that jump: a Pi that starts in 1970 and gets NTP an hour later knows that an hour passed.
+ */
+export class ClockJumps {
+  readonly #clock: Clock
+  #offsetMs: number
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#offsetMs = clock.now() - clock.monotonic()
+  }
+
+  /** The jump since the last call, in ms; drift below a minute is none. */
+  take(): number {
+    const offset = this.#clock.now() - this.#clock.monotonic()
+    const jump = offset - this.#offsetMs
+    if (Math.abs(jump) < 60_000) return 0
+    this.#offsetMs = offset
+    return jump
+  }
+}
+
+/** `thenMs` on the clock of today: moved by the jump if that gives a moment of the past, now otherwise. */
+export function redate(thenMs: number, nowMs: number, jumpMs: number): number {
+  const moved = thenMs + jumpMs
+  return moved <= nowMs && moved >= PLAUSIBLE_SINCE_MS ? moved : nowMs
+}

@@ -1,0 +1,41 @@
+/**
+ * What the exchange needs from the rest of a node, as narrow as it can be. The classes of `mesh/store`,
+ * `mesh/intake` and `mesh/routing` fit; a test may put in something smaller.
+ */
+import type { Database, EnvelopeStore } from '#mesh/store'
+import type { CollectGrant } from '#mesh/identity'
+import type { MeshError } from '#mesh/errors'
+import type { DeviceId } from '#mesh/ids'
+import type { Intake } from '#mesh/intake'
+import type { Clock, Crypto, Log } from '#mesh/ports'
+import type { CustodyLedger } from '#mesh/routing'
+
+/** The commits and events of the store. */
+export type SyncDatabase = Pick<Database, 'subscribe' | 'transaction'>
+/** What is carried. */
+export type SyncStore = Pick<EnvelopeStore, 'has' | 'meta' | 'ids' | 'byAddress' | 'bytes' | 'setCopies'>
+/** The one door. */
+export type SyncIntake = Pick<Intake, 'receiveAll'>
+/** Who has promised to carry what. */
+export type SyncLedger = Pick<CustodyLedger, 'hasCustody' | 'recordCustody' | 'noteAttempt'>
+
+/** Everything an exchange works with. */
+export interface ExchangeDeps {
+  readonly db: SyncDatabase
+  readonly store: SyncStore
+  readonly intake: SyncIntake
+  readonly ledger: SyncLedger
+  readonly clock: Clock
+  readonly log: Log
+  readonly crypto: Crypto
+  /** This device, as the other end of each link has proven it. */
+  readonly device: DeviceId
+  /** Signs with this device's key. */
+  readonly sign: (message: Uint8Array) => Uint8Array
+  /** What this device collects for; shown to every peer. */
+  readonly grants: () => readonly CollectGrant[]
+  /** How many devices this node has heard of: decides how copies spread. */
+  readonly knownDevices: () => number
+  /** A peer broke the rules and its session was ended: score it, block it. */
+  readonly onOffence?: (peer: DeviceId, error: MeshError) => void
+}

@@ -1,0 +1,246 @@
+/**
+ * The frames of `/qpq/sync/1`: one type byte, then the body; all numbers big-endian.
+ *
+ * ```
+ * 1 HELLO      u8 version=1, u8 flags=0, u48 now ms, u16 known devices, u8 count ≤ 16 × (inbox key 32, until u48 ms, signature 64)
+ * 2 OFFER      u16 count ≤ 128 × (id 32, u8 class, u16 bytes, u8 flags: bit 0 = "tell me if you carry it")
+ * 3 WANT       u16 count ≤ 128 × id 32
+ * 4 ENVELOPES  u16 count × (u8 hops, u8 copies, u32 age s, u16 length, bytes); length 0 = alone in the next frame, type 8
+ * 5 TAKEN      u48 until ms, u16 count ≤ 1024 × id 32, signature 64
+ * 6 REFUSED    u16 count ≤ 1024 × (id 32, u8 reason)
+ * 7 SYNCED     nothing
+ * 8 LARGE      the bytes of one envelope that fits into no other frame
+ * ```
+ *
+ * Decoding checks every count against the bytes that are there before it allocates, and gives views:
+ * the frame must stay untouched for as long as they are used. LARGE exists because the largest envelope
+ * (65,535 bytes) and the type byte fill a frame (65,536 bytes) to the last byte.
+ */
+import { ByteReader, ByteWriter } from '#mesh/codec'
+import { MeshError } from '#mesh/errors'
+import { ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes, PUBLIC_KEY_BYTES } from '#mesh/ids'
+import { MAX_FRAME_BYTES } from '#mesh/ports'
+import { MAX_ANSWER_IDS, MAX_GRANTS, MAX_OFFER_IDS, SYNC_VERSION } from './limits.ts'
+
+/** The type byte of each frame. */
+export const FRAME_TYPE = { hello: 1, offer: 2, want: 3, envelopes: 4, taken: 5, refused: 6, synced: 7, large: 8 } as const
+
+/** Why an envelope was not taken, or is not sent after all. */
+export const REFUSAL_REASONS = ['gone', 'duplicate', 'retracted', 'expired', 'quota', 'rate', 'hops', 'full', 'invalid'] as const
+export type RefusalReason = (typeof REFUSAL_REASONS)[number]
+
+const SIGNATURE_BYTES = 64
+const GRANT_BYTES = PUBLIC_KEY_BYTES + 6 + SIGNATURE_BYTES
+const OFFER_BYTES = ENVELOPE_ID_BYTES + 4
+const REFUSAL_BYTES = ENVELOPE_ID_BYTES + 1
+/** Type byte and count in front of the envelopes of a frame. */
+export const ENVELOPES_HEAD_BYTES = 3
+/** Hops, copies, age and length in front of each envelope. */
+export const CARRIED_OVERHEAD_BYTES = 8
+const MAX_ENVELOPE_BYTES = 65_535
+
+/** What a device shows to collect for an inbox; same fields as `CollectGrant` of `#mesh/identity`. */
+export interface GrantClaim {
+  readonly inboxKey: Uint8Array
+  readonly untilMs: number
+  readonly signature: Uint8Array
+}
+
+export interface HelloFrame {
+  readonly type: 'hello'
+  readonly nowMs: number
+  readonly knownDevices: number
+  readonly grants: readonly GrantClaim[]
+}
+
+/** One envelope that the sender holds. `tell`: answer with TAKEN when you carry it already. */
+export interface Offer {
+  readonly id: EnvelopeId
+  /** The class byte of the envelope: priority and kind (DESIGN §6). */
+  readonly classByte: number
+  /** Length of the envelope in bytes. */
+  readonly size: number
+  readonly tell: boolean
+}
+
+/** An envelope on its way, with its passage; empty `bytes` announce that they come alone in a LARGE frame. */
+export interface CarriedEnvelope {
+  readonly hops: number
+  readonly copies: number
+  readonly ageS: number
+  readonly bytes: Uint8Array
+}
+
+export interface TakenFrame {
+  readonly type: 'taken'
+  readonly untilMs: number
+  readonly ids: readonly EnvelopeId[]
+  readonly signature: Uint8Array
+}
+
+export interface Refusal {
+  readonly id: EnvelopeId
+  readonly reason: RefusalReason
+}
+
+export type Frame =
+  | HelloFrame
+  | { readonly type: 'offer'; readonly offers: readonly Offer[] }
+  | { readonly type: 'want'; readonly ids: readonly EnvelopeId[] }
+  | { readonly type: 'envelopes'; readonly envelopes: readonly CarriedEnvelope[] }
+  | TakenFrame
+  | { readonly type: 'refused'; readonly refusals: readonly Refusal[] }
+  | { readonly type: 'synced' }
+  | { readonly type: 'large'; readonly bytes: Uint8Array }
+
+/** The bytes of a frame. A frame that is too large or has a number out of range is our own fault: `MESH_INTERNAL`. */
+export function encodeFrame(frame: Frame): Uint8Array {
+  const writer = new ByteWriter(sizeHint(frame))
+  writer.u8(FRAME_TYPE[frame.type])
+  writeBody(writer, frame)
+  if (writer.length > MAX_FRAME_BYTES) throw new MeshError('MESH_INTERNAL', 'a sync frame is too large', { detail: { bytes: writer.length } })
+  return writer.finish()
+}
+
+/** @throws MeshError (peer) `MESH_FRAME_TOO_LARGE`, `MESH_BYTES_…`, `MESH_VERSION_UNKNOWN`, `MESH_PROTOCOL_VIOLATION` for an unknown type */
+export function decodeFrame(bytes: Uint8Array): Frame {
+  if (bytes.length > MAX_FRAME_BYTES) throw new MeshError('MESH_FRAME_TOO_LARGE', 'a sync frame is too large', { detail: { bytes: bytes.length } })
+  const reader = new ByteReader(bytes)
+  const frame = readBody(reader, reader.u8())
+  reader.end()
+  return frame
+}
+
+function sizeHint(frame: Frame): number {
+  switch (frame.type) {
+    case 'envelopes':
+      return frame.envelopes.reduce((sum, { bytes }) => sum + CARRIED_OVERHEAD_BYTES + bytes.length, ENVELOPES_HEAD_BYTES)
+    case 'large':
+      return 1 + frame.bytes.length
+    case 'offer':
+      return ENVELOPES_HEAD_BYTES + frame.offers.length * OFFER_BYTES
+    case 'want':
+    case 'taken':
+      return 128 + frame.ids.length * ENVELOPE_ID_BYTES
+    default:
+      return 256
+  }
+}
+
+function writeBody(writer: ByteWriter, frame: Frame): void {
+  switch (frame.type) {
+    case 'hello':
+      writer.u8(SYNC_VERSION).u8(0).u48(frame.nowMs).u16(frame.knownDevices).u8(atMost(frame.grants.length, MAX_GRANTS))
+      for (const grant of frame.grants)
+        writer.bytes(exactly(grant.inboxKey, PUBLIC_KEY_BYTES)).u48(grant.untilMs).bytes(exactly(grant.signature, SIGNATURE_BYTES))
+      return
+    case 'offer':
+      writer.u16(atMost(frame.offers.length, MAX_OFFER_IDS))
+      for (const { id, classByte, size, tell } of frame.offers)
+        writer
+          .bytes(idBytes(id))
+          .u8(classByte)
+          .u16(size)
+          .u8(tell ? 1 : 0)
+      return
+    case 'want':
+      writer.u16(atMost(frame.ids.length, MAX_OFFER_IDS))
+      for (const id of frame.ids) writer.bytes(idBytes(id))
+      return
+    case 'envelopes':
+      writer.u16(frame.envelopes.length)
+      for (const { hops, copies, ageS, bytes } of frame.envelopes) writer.u8(hops).u8(copies).u32(ageS).bytes16(bytes)
+      return
+    case 'taken':
+      writer.u48(frame.untilMs).u16(atMost(frame.ids.length, MAX_ANSWER_IDS))
+      for (const id of frame.ids) writer.bytes(idBytes(id))
+      writer.bytes(exactly(frame.signature, SIGNATURE_BYTES))
+      return
+    case 'refused':
+      writer.u16(atMost(frame.refusals.length, MAX_ANSWER_IDS))
+      for (const { id, reason } of frame.refusals) writer.bytes(idBytes(id)).u8(REFUSAL_REASONS.indexOf(reason))
+      return
+    case 'synced':
+      return
+    case 'large':
+      writer.bytes(frame.bytes)
+  }
+}
+
+function readBody(reader: ByteReader, type: number): Frame {
+  switch (type) {
+    case FRAME_TYPE.hello:
+      return readHello(reader)
+    case FRAME_TYPE.offer:
+      return { type: 'offer', offers: readList(reader, OFFER_BYTES, MAX_OFFER_IDS, readOffer) }
+    case FRAME_TYPE.want:
+      return { type: 'want', ids: readList(reader, ENVELOPE_ID_BYTES, MAX_OFFER_IDS, readId) }
+    case FRAME_TYPE.envelopes:
+      return { type: 'envelopes', envelopes: readList(reader, CARRIED_OVERHEAD_BYTES, MAX_FRAME_BYTES, readCarried) }
+    case FRAME_TYPE.taken: {
+      const untilMs = reader.u48()
+      return { type: 'taken', untilMs, ids: readList(reader, ENVELOPE_ID_BYTES, MAX_ANSWER_IDS, readId), signature: reader.bytes(SIGNATURE_BYTES) }
+    }
+    case FRAME_TYPE.refused:
+      return { type: 'refused', refusals: readList(reader, REFUSAL_BYTES, MAX_ANSWER_IDS, readRefusal) }
+    case FRAME_TYPE.synced:
+      return { type: 'synced' }
+    case FRAME_TYPE.large:
+      return { type: 'large', bytes: reader.rest() }
+    default:
+      throw new MeshError('MESH_PROTOCOL_VIOLATION', 'a sync frame has an unknown type', { detail: { type } })
+  }
+}
+
+/** Bits of `flags` that this version does not know are ignored; a new version has its own number. */
+function readHello(reader: ByteReader): HelloFrame {
+  const version = reader.u8()
+  if (version !== SYNC_VERSION) throw new MeshError('MESH_VERSION_UNKNOWN', 'the other node speaks another version of sync', { detail: { version } })
+  reader.u8()
+  const nowMs = reader.u48()
+  const knownDevices = reader.u16()
+  const count = limited(reader.u8(), MAX_GRANTS)
+  if (count * GRANT_BYTES > reader.remaining) throw new MeshError('MESH_BYTES_TRUNCATED', 'a list is longer than the bytes behind it', { detail: { count } })
+  const grants: GrantClaim[] = []
+  for (let i = 0; i < count; i++) grants.push({ inboxKey: reader.bytes(PUBLIC_KEY_BYTES), untilMs: reader.u48(), signature: reader.bytes(SIGNATURE_BYTES) })
+  return { type: 'hello', nowMs, knownDevices, grants }
+}
+
+function readList<T>(reader: ByteReader, itemBytes: number, limit: number, read: (reader: ByteReader) => T): T[] {
+  const count = limited(reader.count16(itemBytes), limit)
+  const items: T[] = []
+  for (let i = 0; i < count; i++) items.push(read(reader))
+  return items
+}
+
+function readId(reader: ByteReader): EnvelopeId {
+  return envelopeIdOf(reader.bytes(ENVELOPE_ID_BYTES))
+}
+
+function readOffer(reader: ByteReader): Offer {
+  return { id: readId(reader), classByte: reader.u8(), size: reader.u16(), tell: (reader.u8() & 1) === 1 }
+}
+
+function readCarried(reader: ByteReader): CarriedEnvelope {
+  return { hops: reader.u8(), copies: reader.u8(), ageS: reader.u32(), bytes: reader.bytes16(MAX_ENVELOPE_BYTES) }
+}
+
+function readRefusal(reader: ByteReader): Refusal {
+  const id = readId(reader)
+  return { id, reason: REFUSAL_REASONS[reader.u8()] ?? 'invalid' }
+}
+
+function limited(count: number, limit: number): number {
+  if (count > limit) throw new MeshError('MESH_BYTES_INVALID', 'a list is longer than its limit', { detail: { count, limit } })
+  return count
+}
+
+function atMost(count: number, limit: number): number {
+  if (count > limit) throw new MeshError('MESH_INTERNAL', 'a list is too long for its frame', { detail: { count, limit } })
+  return count
+}
+
+function exactly(bytes: Uint8Array, length: number): Uint8Array {
+  if (bytes.length !== length) throw new MeshError('MESH_INTERNAL', 'a field has the wrong length', { detail: { bytes: bytes.length, length } })
+  return bytes
+}

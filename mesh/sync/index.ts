@@ -1,0 +1,5 @@
+export type { SyncCounters } from './books.ts'
+export type { ExchangeDeps } from './deps.ts'
+export { Exchange, type ExchangeOptions, type SessionInfo } from './exchange.ts'
+export { type CarriedEnvelope, decodeFrame, encodeFrame, type Frame, type GrantClaim, type Offer, type RefusalReason } from './frames.ts'
+export { SESSION_MEMORY_BYTES } from './limits.ts'

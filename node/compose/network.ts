@@ -1,0 +1,79 @@
+/** The parts of a node that reach out: host, discovery, static peers, links. */
+
+import { isMeshError } from '#mesh/errors'
+import type { DeviceId } from '#mesh/ids'
+import type { Clock, Crypto, Link, Log, Random } from '#mesh/ports'
+import type { Runnable } from '#mesh/runtime'
+import type { NodeOptions } from '#node/config'
+import { LanDiscovery } from '#node/discovery'
+import { DEFAULT_HOST_LIMITS, Dialer, freePort, Host, ROUTER_HOST_LIMITS, StaticPeers } from '#node/host'
+import type { Secrets } from '#node/keystore'
+import { LinkKeeper } from '#node/protocols'
+
+/** What the network needs. */
+export interface NetworkDeps {
+  readonly secrets: Secrets
+  readonly crypto: Crypto
+  readonly random: Random
+  readonly clock: Clock
+  readonly log: Log
+  readonly isBlocked: (device: DeviceId) => boolean
+  readonly attach: (link: Link) => Promise<void>
+}
+
+/** The running network. */
+export interface Network {
+  readonly host: Host
+  readonly dialer: Dialer
+  readonly discovery: LanDiscovery | undefined
+  /** What is started and stopped, in order. */
+  readonly parts: readonly Runnable[]
+}
+
+/** Chooses the port and makes the parts; nothing is started yet. @throws MeshError `NODE_PORT_IN_USE` when a chosen port is taken */
+export async function makeNetwork(deps: NetworkDeps, options: NodeOptions): Promise<Network> {
+  const { secrets, crypto, random, clock, log, isBlocked } = deps
+  const limits = options.profile === 'router' ? ROUTER_HOST_LIMITS : DEFAULT_HOST_LIMITS
+  const port = await portFor(options, log)
+  const host = new Host({ deviceSeed: secrets.deviceSeed, crypto, clock, log, isBlocked }, { port, listen: options.listen, limits })
+  let discovery: LanDiscovery | undefined
+  const dialer = new Dialer({ host, clock, log, isBlocked, onDialled: (device, view) => discovery?.noteDial(device, view) })
+  if (options.discovery.lan) {
+    discovery = new LanDiscovery({
+      clock,
+      log,
+      random,
+      device: secrets.device,
+      addresses: () => [...host.listenPatterns],
+      onPeer: (device, addresses) => dialer.found(device, addresses),
+    })
+  }
+  const links: Runnable = lateLinks(() => new LinkKeeper({ libp2p: host.libp2p, device: secrets.device, clock, random, log, attach: deps.attach }))
+  const peers = new StaticPeers({ host, clock, random, log }, options.peers)
+  return { host, dialer, discovery, parts: [host, dialer, links, peers, ...(discovery === undefined ? [] : [discovery])] }
+}
+
+/** The keeper of links wants the libp2p node, which exists once the host has started. */
+function lateLinks(make: () => LinkKeeper): Runnable {
+  let keeper: LinkKeeper | undefined
+  return {
+    async start() {
+      keeper = make()
+      await keeper.start()
+    },
+    stop: async () => keeper?.stop(),
+  }
+}
+
+/** A port that somebody chose must be free; the default gives way to any other when a neighbour on this machine has it. */
+async function portFor({ port, isPortGiven, listen }: NodeOptions, log: Log): Promise<number> {
+  if (listen.length > 0) return port
+  try {
+    return await freePort(port)
+  } catch (error) {
+    if (isPortGiven || !isMeshError(error, 'NODE_PORT_IN_USE')) throw error
+    const free = await freePort(0)
+    log.info('the usual port is taken; another one is used', { taken: port, port: free })
+    return free
+  }
+}

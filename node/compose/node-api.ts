@@ -1,0 +1,231 @@
+/** What a running node answers: a thin layer over its parts, without a decision of its own. */
+
+import { isMeshError, MeshError } from '#mesh/errors'
+import { cardUri, safetyNumber } from '#mesh/identity'
+import { type DeviceId, type PersonId, parseDeviceId, parseEnvelopeId } from '#mesh/ids'
+import type { Clock, Crypto } from '#mesh/ports'
+import type {
+  ContactInfo,
+  DeviceInfo,
+  DoctorReport,
+  MessageInfo,
+  NodeApi,
+  NodeIdentity,
+  NodeStatus,
+  OutboxInfo,
+  PeerInfo,
+  WatchEvent,
+  WatchFeed,
+} from '#node/control'
+import { hintText } from '#node/host'
+import type { Secrets } from '#node/keystore'
+import { diagnose, interfaceFacts } from '#node/observe'
+import type { Carriage } from './carriage.ts'
+import type { Network } from './network.ts'
+import { contactInfo, messageInfo, outboxInfo, timeText } from './views.ts'
+
+/** The parts that are asked. */
+export interface NodeApiDeps {
+  readonly secrets: Secrets
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly carriage: Carriage
+  readonly network: Network
+  readonly feed: WatchFeed
+  readonly startedAt: number
+  /** Ends the node soon. */
+  readonly end: () => void
+}
+
+/** See the head of this file. */
+export class RunningNodeApi implements NodeApi {
+  readonly #deps: NodeApiDeps
+
+  constructor(deps: NodeApiDeps) {
+    this.#deps = deps
+  }
+
+  async status(): Promise<NodeStatus> {
+    const { carriage, network, secrets, crypto, clock, startedAt } = this.#deps
+    const { store, db, ledger, intake, exchange, conversations } = carriage
+    const { envelopes, tombstones, bytes } = store.usage()
+    const limitBytes = store.limits.maxBytes
+    return {
+      device: secrets.device,
+      uptimeS: Math.floor((clock.monotonic() - startedAt) / 1_000),
+      peers: network.host.peers().length,
+      store: { envelopes, tombstones, bytes, limitBytes, full: isMeshError(db.lastFailure, 'MESH_STORE_FULL') || bytes >= limitBytes },
+      outbox: ledger.counts(),
+      rssBytes: process.memoryUsage.rss(),
+      transports: network.host.transports,
+      discovery: network.discovery?.status() ?? {},
+      counters: {
+        ...prefixed('intake', intake.counters),
+        ...prefixed('sync', { ...exchange.counters }),
+        ...prefixed('inbox', conversations.counters),
+        ...prefixed('refused', network.host.refusals),
+      },
+      crypto: crypto.name,
+    }
+  }
+
+  async id(): Promise<NodeIdentity> {
+    const { secrets, carriage } = this.#deps
+    return { person: secrets.person.person, device: secrets.device, name: secrets.name, card: cardUri(carriage.card()) }
+  }
+
+  async peers(): Promise<PeerInfo[]> {
+    const { network, clock } = this.#deps
+    return network.host.peers().map(({ device, address, transport, direction, sinceMs, rttMs }) => ({
+      device,
+      ...this.personBehind(device),
+      address,
+      transport,
+      direction,
+      sinceS: Math.max(0, Math.floor((clock.now() - sinceMs) / 1_000)),
+      ...(rttMs === undefined ? {} : { rttMs }),
+    }))
+  }
+
+  async doctor(): Promise<DoctorReport> {
+    const { network, carriage, clock } = this.#deps
+    const { discovery, host } = network
+    const { store } = await this.status()
+    const ourViews = (discovery?.peers() ?? []).flatMap(({ peer, ourView }) => (ourView === undefined ? [] : [{ peer, view: ourView }]))
+    const listenPort = portIn(host.listenPatterns)
+    return diagnose({
+      interfaces: interfaceFacts(discovery),
+      peers: host.peers().length,
+      ...(discovery === undefined ? {} : { viewsOfUs: discovery.viewsOfUs(), ourViews }),
+      ...(listenPort === undefined ? {} : { listenPort }),
+      nowMs: clock.now(),
+      clockOffsetsMs: carriage.exchange.sessions().flatMap(({ clockOffsetMs }) => (clockOffsetMs === undefined ? [] : [clockOffsetMs])),
+      store,
+      quic: host.transports['quic'] === 'on',
+    })
+  }
+
+  async down(): Promise<Record<string, never>> {
+    this.#deps.end()
+    return {}
+  }
+
+  async contactAdd({ card, as }: { card: string; as?: string }): Promise<ContactInfo> {
+    const { carriage, network } = this.#deps
+    const contact = await carriage.conversations.addContact(card, as)
+    network.dialer.hinted(contact.card.hints.map(hintText).filter((hint) => hint !== undefined))
+    return contactInfo(contact)
+  }
+
+  async contactList(): Promise<ContactInfo[]> {
+    return this.#deps.carriage.contacts.list().map(contactInfo)
+  }
+
+  async contactCard({ who }: { who?: string }): Promise<{ card: string }> {
+    const { carriage } = this.#deps
+    return { card: cardUri(who === undefined ? carriage.card() : carriage.contacts.find(who).card) }
+  }
+
+  async contactVerify({ who, confirm }: { who: string; confirm?: boolean }): Promise<{ person: string; safetyNumber: string; verified: boolean }> {
+    const { carriage, secrets } = this.#deps
+    let contact = carriage.contacts.find(who)
+    if (confirm === true) contact = await carriage.db.transaction((tx) => carriage.contacts.update(tx, contact.person, { verified: true }))
+    return { person: contact.person, safetyNumber: safetyNumber(secrets.person.person, contact.person), verified: contact.verified }
+  }
+
+  async contactBlock({ who, unblock }: { who: string; unblock?: boolean }): Promise<ContactInfo> {
+    const { carriage } = this.#deps
+    const { person, petname } = carriage.contacts.find(who)
+    const unblocked = petname === undefined ? 'request' : 'contact'
+    return contactInfo(await carriage.db.transaction((tx) => carriage.contacts.update(tx, person, { state: unblock === true ? unblocked : 'blocked' })))
+  }
+
+  async deviceList(): Promise<DeviceInfo[]> {
+    const { secrets, carriage } = this.#deps
+    const { name, createdMs, expiresMs } = secrets.certificate
+    const revoked = carriage.contacts.revocationsOf(secrets.person.person)
+    const here = revoked.find(({ device }) => device === secrets.device)
+    const own: DeviceInfo = {
+      device: secrets.device,
+      name,
+      createdAt: timeText(createdMs),
+      expiresAt: timeText(expiresMs),
+      here: true,
+      ...revokedAt(here?.atMs),
+    }
+    const others = revoked.filter(({ device }) => device !== secrets.device)
+    return [own, ...others.map(({ device, atMs }) => ({ device, name: '', createdAt: '', expiresAt: '', here: false, ...revokedAt(atMs) }))]
+  }
+
+  async deviceRevoke({ device }: { device: string }): Promise<DeviceInfo> {
+    const { carriage } = this.#deps
+    const { device: revoked } = await carriage.conversations.revokeDevice(deviceIn(device))
+    const found = (await this.deviceList()).find((info) => info.device === revoked)
+    if (found === undefined) throw new MeshError('MESH_INTERNAL', 'the revocation was not kept')
+    return found
+  }
+
+  async send({ to, text }: { to: string; text: string }): Promise<{ id: string; conversation: string; state: 'queued' }> {
+    const { contacts, conversations } = this.#deps.carriage
+    return conversations.send(contacts.find(to), text)
+  }
+
+  async log({ to, since, limit }: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {
+    const { carriage } = this.#deps
+    const { person } = carriage.contacts.find(to)
+    const messages = await carriage.conversations.log(person, {
+      ...(since === undefined ? {} : { since: parseEnvelopeId(since) }),
+      ...(limit === undefined ? {} : { limit }),
+    })
+    return messages.map((message) => messageInfo(message, this.#deps.secrets.person.person, (who) => this.petnameOf(who)))
+  }
+
+  async outbox(): Promise<OutboxInfo[]> {
+    const { ledger, conversations } = this.#deps.carriage
+    return Promise.all(
+      ledger.list().map(async (entry) => {
+        const person = await conversations.personOf(entry.id)
+        return outboxInfo(entry, person === undefined ? entry.to : (this.petnameOf(person) ?? person))
+      }),
+    )
+  }
+
+  watch(signal: AbortSignal): AsyncIterable<WatchEvent> {
+    return this.#deps.feed.watch(signal)
+  }
+
+  /** The name given here to a person. */
+  petnameOf(person: PersonId): string | undefined {
+    return this.#deps.carriage.contacts.get(person)?.petname
+  }
+
+  /** The contact that a connected device has proven to collect for. */
+  personBehind(device: DeviceId): { person?: string; petname?: string } {
+    const { exchange, contacts } = this.#deps.carriage
+    const addresses = exchange.sessions().find(({ peer }) => peer === device)?.addresses ?? []
+    const contact = contacts.list().find(({ card, state }) => state === 'contact' && addresses.includes(card.inbox))
+    if (contact === undefined) return {}
+    return { person: contact.person, ...(contact.petname === undefined ? {} : { petname: contact.petname }) }
+  }
+}
+
+function deviceIn(text: string): DeviceId {
+  try {
+    return parseDeviceId(text.trim())
+  } catch (cause) {
+    throw new MeshError('NODE_PARAMS_INVALID', 'this is not a device', { cause, hint: 'A device is written 12D3Koo…, as `qpq id` shows it.' })
+  }
+}
+
+function revokedAt(ms: number | undefined): { revokedAt?: string } {
+  return ms === undefined ? {} : { revokedAt: timeText(ms) }
+}
+
+function prefixed(name: string, counters: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counters).map(([key, value]) => [`${name}.${key}`, value]))
+}
+
+function portIn(addresses: readonly string[]): number | undefined {
+  const port = addresses.map((address) => /\/tcp\/(\d+)/.exec(address)?.[1]).find((found) => found !== undefined)
+  return port === undefined ? undefined : Number(port)
+}

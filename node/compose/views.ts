@@ -1,0 +1,63 @@
+/** From what the parts know to what people are shown (see node/control/api.ts). */
+import type { Contact } from '#mesh/contacts'
+import type { ConversationEvent, MessageView } from '#mesh/conversations'
+import type { PersonId } from '#mesh/ids'
+import type { OutboxEntry } from '#mesh/routing'
+import type { ContactInfo, MessageInfo, OutboxInfo, WatchEvent } from '#node/control'
+
+/** A moment as RFC 3339 in UTC. A clock that peers made up may lie outside of what a date can say. */
+export function timeText(ms: number): string {
+  const MAX_DATE_MS = 8_640_000_000_000_000
+  return new Date(Math.min(Math.max(ms, 0), MAX_DATE_MS)).toISOString()
+}
+
+export function contactInfo({ person, petname, card, verified, state }: Contact): ContactInfo {
+  return { person, ...(petname === undefined ? {} : { petname }), claimedName: card.name, verified, state }
+}
+
+/** @param petnameOf the name given here to a person, if any */
+export function messageInfo(message: MessageView, self: PersonId, petnameOf: (person: PersonId) => string | undefined): MessageInfo {
+  const { id, person, direction, text, composedMs, parents, state, missing } = message
+  const from = direction === 'in' ? person : self
+  const petname = direction === 'in' ? petnameOf(person) : undefined
+  return {
+    id,
+    conversation: person,
+    from,
+    ...(petname === undefined ? {} : { fromPetname: petname }),
+    direction,
+    text,
+    at: timeText(composedMs),
+    parents: [...parents],
+    ...(direction === 'out' ? { state } : {}),
+    ...(missing > 0 ? { missing } : {}),
+  }
+}
+
+export function outboxInfo(entry: OutboxEntry, to: string): OutboxInfo {
+  const { id, priority, state, attempts, nextAttemptMs, custody } = entry
+  return {
+    id,
+    to,
+    priority,
+    state,
+    attempts,
+    ...(nextAttemptMs === undefined ? {} : { nextAttemptAt: timeText(nextAttemptMs) }),
+    custody: custody.map(({ device, untilMs }) => ({ device, until: timeText(untilMs) })),
+  }
+}
+
+export function watchEvent(event: ConversationEvent, self: PersonId, petnameOf: (person: PersonId) => string | undefined): WatchEvent {
+  switch (event.kind) {
+    case 'message':
+      return { event: 'message', ...messageInfo(event.message, self, petnameOf) }
+    case 'state':
+      return { event: 'state', id: event.id, conversation: event.person, state: event.state, by: event.by }
+    case 'request':
+      return { event: 'request', person: event.contact.person, claimedName: event.contact.card.name }
+    case 'contact': {
+      const { person, petname, verified } = event.contact
+      return { event: 'contact', person, ...(petname === undefined ? {} : { petname }), verified }
+    }
+  }
+}

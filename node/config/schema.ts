@@ -1,0 +1,93 @@
+/**
+ * What a configuration file may say.
+ *
+ * The table below is the one list: the reader checks files against it, `--print-default-config` is
+ * tested against it. A key that is not in it is refused by name, with the file and the line, since a
+ * typing error that is silently ignored costs an evening on a roof.
+ */
+
+/** How much of the machine a node may use; see `mesh/store`. */
+export const PROFILES = ['router', 'pi', 'relay'] as const
+export type Profile = (typeof PROFILES)[number]
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** A configuration as files give it: everything optional. */
+export interface Config {
+  name?: string
+  port?: number
+  listen?: string[]
+  peers?: string[]
+  profile?: Profile
+  passphraseFile?: string
+  control?: { port?: number | 'off' }
+  discovery?: { lan?: boolean; dht?: boolean }
+  log?: { level?: LogLevel }
+}
+
+/** What may stand at a key. */
+export type Rule =
+  | { readonly kind: 'text' }
+  | { readonly kind: 'port'; readonly mayBeOff: boolean }
+  | { readonly kind: 'texts' }
+  | { readonly kind: 'switch' }
+  | { readonly kind: 'choice'; readonly of: readonly string[] }
+  | { readonly kind: 'section'; readonly keys: Readonly<Record<string, Rule>> }
+
+/** Every key there is. */
+export const CONFIG_KEYS: Readonly<Record<keyof Config, Rule>> = {
+  name: { kind: 'text' },
+  port: { kind: 'port', mayBeOff: false },
+  listen: { kind: 'texts' },
+  peers: { kind: 'texts' },
+  profile: { kind: 'choice', of: PROFILES },
+  passphraseFile: { kind: 'text' },
+  control: { kind: 'section', keys: { port: { kind: 'port', mayBeOff: true } } },
+  discovery: { kind: 'section', keys: { lan: { kind: 'switch' }, dht: { kind: 'switch' } } },
+  log: { kind: 'section', keys: { level: { kind: 'choice', of: LOG_LEVELS } } },
+}
+
+/** What `--print-default-config` prints: a file that changes nothing, to be edited. */
+export const DEFAULT_CONFIG = `# quicproquo configuration. Read in this order, later files win, the command line wins over all:
+#   /etc/quicproquo/config.yaml
+#   /etc/quicproquo/config.d/*.yaml   (by name)
+#   $XDG_CONFIG_HOME/quicproquo/config.yaml   (~/.config when it is not set)
+# The data directory is not set here but by --data or QPQ_DATA. Secrets never stand here.
+
+# Your name as others see it before they give you one of their own; at most 32 bytes.
+# name: kitchen
+
+# TCP and UDP (QUIC) port for other nodes.
+# Set by hand, a port that is taken is an error; otherwise a free one is taken.
+# port: 7717
+
+# Multiaddrs to listen on instead of every interface.
+listen: []
+#  - /ip4/192.168.1.4/tcp/7717
+
+# Nodes to dial besides those that discovery finds.
+peers: []
+#  - /ip4/192.168.1.9/tcp/7717
+
+# How much this node may keep for others: router (16 MB, 7 days), pi (500 MB, 30 days), relay.
+profile: pi
+
+# A file with the passphrase of the key store, for nodes that start without a person.
+# passphraseFile: /run/credentials/qpq-passphrase
+
+control:
+  # Port of the control API on 127.0.0.1; off leaves only the Unix socket.
+  # Set by hand, a port that is taken is an error; otherwise a free one is taken.
+  # port: 7718
+
+discovery:
+  # Finding nodes on the local networks by multicast.
+  lan: true
+  # Asking the distributed table for people behind more than one hop.
+  dht: true
+
+log:
+  # debug, info, warn, error or silent. Default: warn without a terminal, error in one.
+  # level: warn
+`

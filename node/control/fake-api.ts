@@ -1,0 +1,59 @@
+import { MeshError } from '#mesh/errors'
+import type { ContactInfo, NodeApi, WatchEvent } from './api.ts'
+import { WatchFeed } from './watch-feed.ts'
+
+/** A node that answers from memory, for specs of what stands in front of one. */
+export interface FakeApi extends NodeApi {
+  readonly feed: WatchFeed
+  readonly sent: Array<{ to: string; text: string }>
+  contacts: ContactInfo[]
+  publish(event: WatchEvent): void
+}
+
+/** Test-only. `over` replaces single answers. */
+export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
+  const feed = new WatchFeed()
+  const sent: Array<{ to: string; text: string }> = []
+  const fake: FakeApi = {
+    feed,
+    sent,
+    contacts: [],
+    publish: (event) => feed.publish(event),
+    status: async () => ({
+      device: '12D3KooWfake',
+      uptimeS: 5,
+      peers: 0,
+      store: { envelopes: 0, tombstones: 0, bytes: 0, limitBytes: 500_000_000, full: false },
+      outbox: { queued: 0, carried: 0 },
+      rssBytes: 1,
+      transports: {},
+      discovery: {},
+      counters: {},
+      crypto: 'fake',
+    }),
+    id: async () => ({ person: 'qpq1me', device: '12D3KooWfake', name: 'alice', card: 'qpq://c/abc' }),
+    peers: async () => [],
+    doctor: async () => ({ healthy: true, findings: [] }),
+    down: async () => ({}),
+    contactAdd: async ({ as }) => ({ person: 'qpq1bob', claimedName: 'bob', verified: false, state: 'contact', ...(as === undefined ? {} : { petname: as }) }),
+    contactList: async () => fake.contacts,
+    contactCard: async () => ({ card: 'qpq://c/abc' }),
+    contactVerify: async () => ({ person: 'qpq1bob', safetyNumber: Array(12).fill('12345').join(' '), verified: false }),
+    contactBlock: async ({ who }) => {
+      throw new MeshError('MESH_CONTACT_UNKNOWN', `there is no contact "${who}"`, { hint: 'see contact list', detail: { candidates: 0 } })
+    },
+    deviceList: async () => [],
+    deviceRevoke: async () => {
+      throw new Error('a secret of the inside')
+    },
+    send: async ({ to, text }) => {
+      sent.push({ to, text })
+      return { id: `id${sent.length}`, conversation: 'qpq1bob', state: 'queued' }
+    },
+    log: async () => [],
+    outbox: async () => [],
+    watch: (signal) => feed.watch(signal),
+    ...over,
+  }
+  return fake
+}

@@ -1,0 +1,20 @@
+export type {
+  ContactInfo,
+  DeliveryState,
+  DeviceInfo,
+  DoctorFinding,
+  DoctorReport,
+  MessageInfo,
+  NodeApi,
+  NodeIdentity,
+  NodeStatus,
+  OutboxInfo,
+  PeerInfo,
+  ReadyEvent,
+  RunningNode,
+  WatchEvent,
+} from './api.ts'
+export { ControlClient } from './client.ts'
+export { type DataLock, lockData, lockOwner } from './data-lock.ts'
+export { type ControlAddress, ControlServer, type ControlServerDeps, type ControlServerOptions } from './server.ts'
+export { WatchFeed } from './watch-feed.ts'

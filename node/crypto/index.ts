@@ -1,0 +1,4 @@
+export { fastestCrypto } from './fastest.ts'
+export { nodeCrypto } from './node-crypto.ts'
+export { sodiumCrypto } from './sodium-crypto.ts'
+export { systemClock, systemRandom } from './system.ts'

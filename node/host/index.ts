@@ -1,0 +1,5 @@
+export { Dialer, type DialerDeps } from './dialer.ts'
+export { Host, type HostDeps, type HostOptions, type HostPeer, hintText, type PeerEvent } from './host.ts'
+export { DEFAULT_HOST_LIMITS, type HostLimits, ROUTER_HOST_LIMITS } from './limits.ts'
+export { freePort } from './ports.ts'
+export { StaticPeers } from './static-peers.ts'

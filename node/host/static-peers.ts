@@ -1,0 +1,68 @@
+/** Keeps connections to peers whose addresses somebody gave (`--peer`), whether discovery finds them or not. */
+import type { Clock, Log, Random } from '#mesh/ports'
+import { randomBelow } from '#mesh/ports'
+import { type Runnable, spawn, type Task } from '#mesh/runtime'
+import type { Host } from './host.ts'
+
+/** What is needed to keep static peers. */
+export interface StaticPeersDeps {
+  readonly host: Pick<Host, 'dial' | 'isConnected' | 'subscribe'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+/** First and longest pause between attempts, ms: a rebooting neighbour is found again soon, an absent one is not bothered. */
+const RETRY_MIN_MS = 1_000
+const RETRY_MAX_MS = 60_000
+/** How often a connection that is up is looked at, ms. */
+const LOOK_MS = 2_000
+
+/** See the head of this file. */
+export class StaticPeers implements Runnable {
+  readonly #deps: StaticPeersDeps
+  readonly #addresses: readonly string[]
+  #tasks: Task[] = []
+  #hurry = new AbortController()
+
+  constructor(deps: StaticPeersDeps, addresses: readonly string[]) {
+    this.#deps = deps
+    this.#addresses = addresses
+  }
+
+  async start(): Promise<void> {
+    const { log } = this.#deps
+    this.#tasks = this.#addresses.map((address) =>
+      spawn(
+        (signal) => this.#keep(address, signal),
+        (error) => log.error('a static peer is no longer kept', { address, error }),
+      ),
+    )
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#tasks.map((task) => task.stop()))
+  }
+
+  /** The network changed: try at once. */
+  hurry(): void {
+    this.#hurry.abort()
+    this.#hurry = new AbortController()
+  }
+
+  async #keep(address: string, signal: AbortSignal): Promise<void> {
+    const { host, clock, random, log } = this.#deps
+    let pauseMs = RETRY_MIN_MS
+    while (!signal.aborted) {
+      try {
+        const device = await host.dial([address], signal)
+        pauseMs = RETRY_MIN_MS
+        while (device !== undefined && !signal.aborted && host.isConnected(device)) await clock.sleep(LOOK_MS, signal)
+      } catch (error) {
+        log.debug('a static peer was not reached', { address, error })
+      }
+      await clock.sleep(pauseMs / 2 + randomBelow(random, pauseMs), AbortSignal.any([signal, this.#hurry.signal]))
+      pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS)
+    }
+  }
+}

@@ -1,0 +1,2 @@
+export { type DialView, type DoctorFacts, type DoctorInterface, diagnose } from './doctor.ts'
+export { interfaceFacts } from './interface-facts.ts'

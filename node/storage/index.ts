@@ -1,0 +1,1 @@
+export { hasRoom, openLevel } from './open-level.ts'
