@@ -253,7 +253,9 @@ export class Conversations implements Runnable {
       case 'request-added':
       case 'contact-changed': {
         const contact = contacts.get(event.person)
-        return contact === undefined ? undefined : { kind: event.kind === 'request-added' ? 'request' : 'contact', contact }
+        if (contact === undefined) return undefined
+        if (event.kind === 'request-added') return { kind: 'request', contact }
+        return contact.state === 'request' ? undefined : { kind: 'contact', contact }
       }
       default:
         return undefined

@@ -190,8 +190,11 @@ export class RunningNodeApi implements NodeApi {
     )
   }
 
-  watch(signal: AbortSignal): AsyncIterable<WatchEvent> {
-    return this.#deps.feed.watch(signal)
+  /** Who is here already comes first, so that nobody who connected a moment earlier is missed. */
+  async *watch(signal: AbortSignal): AsyncIterable<WatchEvent> {
+    const events = this.#deps.feed.watch(signal)
+    for (const { device, address } of this.#deps.network.host.peers()) yield { event: 'peer', device, up: true, address, ...this.personBehind(device) }
+    yield* events
   }
 
   /** The name given here to a person. */
