@@ -5,7 +5,7 @@ const TESTS = '\\.spec\\.ts$|^mesh/testing/'
 
 module.exports = {
   forbidden: [
-    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
     { name: 'mesh-imports-only-mesh', severity: 'error', from: { path: '^mesh/' }, to: { path: '^(node|relay|cli|test-net|scripts)/' } },
     { name: 'node-does-not-import-right', severity: 'error', from: { path: '^node/' }, to: { path: '^(relay|cli|test-net|scripts)/' } },
     {

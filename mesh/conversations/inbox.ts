@@ -100,8 +100,8 @@ export class Inbox implements Runnable {
     })
   }
 
-  /** Everything that needs no store. */
-  #open(envelope: Envelope): OpenedMessage | 'receipt' | 'announcement' | string {
+  /** Everything that needs no store: the message, or in a word what else it is or why it is dropped. */
+  #open(envelope: Envelope): OpenedMessage | string {
     const { crypto, self, clock, contacts, log } = this.#deps
     if (envelope.kind === 'receipt' || envelope.kind === 'announcement') return envelope.kind
     try {

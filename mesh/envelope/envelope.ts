@@ -104,7 +104,8 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   const address = addressOf(reader.bytes(ADDRESS_BYTES))
   const stamp = { ms: reader.u48(), counter: reader.u16() }
   const lifetimeS = reader.u32()
-  if (lifetimeS === 0 || lifetimeS > MAX_LIFETIME_S) throw new MeshError('MESH_ENVELOPE_INVALID', 'a lifetime is between 1 second and 30 days', { detail: { lifetimeS } })
+  if (lifetimeS === 0 || lifetimeS > MAX_LIFETIME_S)
+    throw new MeshError('MESH_ENVELOPE_INVALID', 'a lifetime is between 1 second and 30 days', { detail: { lifetimeS } })
   const author = authorKeyOf(reader.bytes(PUBLIC_KEY_BYTES))
   const length = reader.u16()
   if (length > MAX_PAYLOAD_BYTES) throw new MeshError('MESH_ENVELOPE_INVALID', 'a payload is too large', { detail: { bytes: length } })

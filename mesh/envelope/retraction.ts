@@ -24,7 +24,8 @@ export function encodeRetraction(ids: readonly EnvelopeId[]): Uint8Array {
 /** The ids that a receipt takes back. The signature is the envelope's. @throws MeshError `MESH_ENVELOPE_INVALID` or `MESH_BYTES_*` (peer) */
 export function readRetraction(envelope: Envelope): EnvelopeId[] {
   if (envelope.kind !== 'receipt') throw new MeshError('MESH_ENVELOPE_INVALID', 'this envelope is not a receipt')
-  if (addressOfKey(idBytes(envelope.author)) !== envelope.address) throw new MeshError('MESH_ENVELOPE_INVALID', 'a receipt was not signed by the owner of its address')
+  if (addressOfKey(idBytes(envelope.author)) !== envelope.address)
+    throw new MeshError('MESH_ENVELOPE_INVALID', 'a receipt was not signed by the owner of its address')
   const reader = new ByteReader(envelope.payload)
   if (reader.u8() !== RETRACTION) throw new MeshError('MESH_ENVELOPE_INVALID', 'this kind of receipt is not known here')
   const count = reader.count16(ENVELOPE_ID_BYTES)

@@ -9,7 +9,6 @@ export {
   MAX_DEVICES,
   readCertificate,
 } from './certificate.ts'
-export { type CollectGrant, isGrantValid, issueGrant } from './grant.ts'
 export { cleanName } from './name.ts'
 export { deriveAuthorSeed, deriveHistoryKey, derivePerson, type PersonKeys, wipe } from './person.ts'
 export { issueRevocation, type Revocation, readRevocation } from './revocation.ts'

@@ -4,8 +4,8 @@ import type { EnvelopeId } from '#mesh/ids'
 import type { EnvelopeMeta } from '#mesh/store'
 import type { Books } from './books.ts'
 import type { Offer, RefusalReason } from './frames.ts'
-import type { OfferJudgement } from './offers.ts'
 import { MAX_CUSTODY_MS } from './limits.ts'
+import type { OfferJudgement } from './offers.ts'
 
 const MAX_U32 = 0xffff_ffff
 

@@ -2,13 +2,13 @@
  * What the exchange needs from the rest of a node, as narrow as it can be. The classes of `mesh/store`,
  * `mesh/intake` and `mesh/routing` fit; a test may put in something smaller.
  */
-import type { Database, EnvelopeStore } from '#mesh/store'
-import type { CollectGrant } from '#mesh/identity'
+
 import type { MeshError } from '#mesh/errors'
 import type { DeviceId } from '#mesh/ids'
 import type { Intake } from '#mesh/intake'
 import type { Clock, Crypto, Log } from '#mesh/ports'
-import type { CustodyLedger } from '#mesh/routing'
+import type { CollectGrant, CustodyLedger } from '#mesh/routing'
+import type { Database, EnvelopeStore } from '#mesh/store'
 
 /** The commits and events of the store. */
 export type SyncDatabase = Pick<Database, 'subscribe' | 'transaction'>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { envelopeIdOf, type EnvelopeId } from '#mesh/ids'
+import { type EnvelopeId, envelopeIdOf } from '#mesh/ids'
 import { Arrivals } from './arrivals.ts'
 import { Feed } from './feed.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { isMeshError } from '#mesh/errors'
-import { envelopeIdOf, type EnvelopeId } from '#mesh/ids'
+import { type EnvelopeId, envelopeIdOf } from '#mesh/ids'
 import { CLAIM_MS, MAX_HANDED_OVER, MAX_OPEN_OFFERS } from './limits.ts'
 import { IncomingOffers, OutgoingOffers, type OwnOffer } from './offers.ts'
 

@@ -4,11 +4,11 @@ import { MAX_FRAME_BYTES } from '#mesh/ports'
 import { custodyMessage } from '#mesh/routing'
 import type { EnvelopeMeta } from '#mesh/store'
 import type { Books, Greeted } from './books.ts'
+import { custodyEnd, judgeOffer, passageOf } from './decisions.ts'
 import type { Feed } from './feed.ts'
 import { CARRIED_OVERHEAD_BYTES, type CarriedEnvelope, ENVELOPES_HEAD_BYTES, encodeFrame, type Frame } from './frames.ts'
 import { MAX_OFFER_BYTES, MAX_OFFER_IDS, MAX_STEPS } from './limits.ts'
 import type { OwnOffer } from './offers.ts'
-import { custodyEnd, judgeOffer, passageOf } from './decisions.ts'
 
 /** An envelope that was chosen for the next frame. */
 interface Chosen {

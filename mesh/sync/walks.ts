@@ -1,7 +1,7 @@
 import { compareStamps, type Priority } from '#mesh/envelope'
 import type { Address } from '#mesh/ids'
-import type { Walk } from './feed.ts'
 import type { SyncStore } from './deps.ts'
+import type { Walk } from './feed.ts'
 
 /** The order in which envelopes cross a link: keys, receipts and calls for help before the rest (DESIGN §9). */
 export const PRIORITIES: readonly Priority[] = ['critical', 'normal', 'bulk', 'ephemeral']

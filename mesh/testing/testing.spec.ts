@@ -29,7 +29,10 @@ describe('the fakes', () => {
     const random = seededRandom('numbers')
     const seen = new Set<number>()
     for (let i = 0; i < 200; i++) seen.add(randomBelow(random, 6))
-    assert.deepEqual([...seen].sort(), [0, 1, 2, 3, 4, 5])
+    assert.deepEqual(
+      [...seen].sort((a, b) => a - b),
+      [0, 1, 2, 3, 4, 5],
+    )
   })
 
   it('hold a sender back until the reader takes a frame', async () => {

@@ -21,6 +21,10 @@ function plain(fields: LogFields = {}): Record<string, unknown> {
 
 function errorFields(error: unknown): Record<string, unknown> {
   if (isMeshError(error))
-    return { code: error.code, message: error.message, ...error.detail, ...(error.cause === undefined ? {} : { cause: String(error.cause) }) }
-  return { message: String(error) }
+    return { code: error.code, message: error.message, ...error.detail, ...(error.cause === undefined ? {} : { cause: sentenceOf(error.cause) }) }
+  return { message: sentenceOf(error) }
+}
+
+function sentenceOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : 'not an error object'
 }
