@@ -57,7 +57,18 @@ export class CustodyLedger {
       const receipt = decodeCustodyReceipt(value)
       ledger.#index(key.slice(), receipt, receipt.ids)
     }
+    await ledger.#dropOrphans(db)
     return ledger
+  }
+
+  /** Two transactions of one group may each have left a receipt to the other; what nobody waits for goes here. */
+  async #dropOrphans(db: Database): Promise<void> {
+    const orphans = [...this.#receipts].filter(([, { waiting }]) => waiting.size === 0)
+    if (orphans.length === 0) return
+    await db.transaction((tx) => {
+      for (const [, { key }] of orphans) tx.del(TABLES.custody, key)
+    })
+    for (const [name] of orphans) this.#receipts.delete(name)
   }
 
   /** Waits for an envelope from now on; in the transaction that stores it. */
@@ -112,7 +123,7 @@ export class CustodyLedger {
     return settled
   }
 
-  /** Everything that waits, oldest first. */
+  /** Everything that waits. */
   list(): OutboxEntry[] {
     return [...this.#rows].map(([id, row]) => entryOf(id, row))
   }

@@ -73,11 +73,12 @@ export const MAX_CUSTODY_MS = 30 * 86_400_000
 const ID_ENTRY_BYTES = 96
 
 /**
- * The most memory one session can make a node hold, in bytes (about 1.2 MB), so 64 sessions stay below
- * 80 MB even when every peer is hostile: frames at the door with their copies on the way into the store,
- * one outgoing frame with the envelopes it was built from, and the id lists above.
+ * The most memory one session is meant to hold, in bytes (about 1.7 MB; 64 sessions: 107 MB when every
+ * peer is hostile at once). Added up from the limits above, not measured: frames at the door with their
+ * copies on the way into the store, one outgoing frame with the envelopes it was built from, and the id
+ * lists. Beside it stand the buffers of the transport and 8 bytes for each envelope that waits for this peer.
  */
 export const SESSION_MEMORY_BYTES =
   2 * (MAX_FRAMES_AT_DOOR + 1) * MAX_FRAME_BYTES +
   2 * MAX_FRAME_BYTES +
-  ID_ENTRY_BYTES * (3 * MAX_OPEN_OFFERS * MAX_OFFER_IDS + MAX_WAITING_ANSWERS + MAX_HANDED_OVER + MAX_PUT_OFF)
+  ID_ENTRY_BYTES * (4 * MAX_OPEN_OFFERS * MAX_OFFER_IDS + MAX_WAITING_ANSWERS + MAX_HANDED_OVER + MAX_ANSWER_IDS + 3 * MAX_PUT_OFF)

@@ -1,11 +1,12 @@
 /** The parts of a node that reach out: host, discovery, static peers, links. */
 
 import { isMeshError } from '#mesh/errors'
-import type { DeviceId } from '#mesh/ids'
+import type { Address, DeviceId } from '#mesh/ids'
 import type { Clock, Crypto, Link, Log, Random } from '#mesh/ports'
 import type { Runnable } from '#mesh/runtime'
 import type { NodeOptions } from '#node/config'
 import { LanDiscovery } from '#node/discovery'
+import { BoundedDatastore, LanDht, limitDht, PeopleFinder } from '#node/discovery-dht'
 import { DEFAULT_HOST_LIMITS, Dialer, freePort, Host, ROUTER_HOST_LIMITS, StaticPeers } from '#node/host'
 import type { Secrets } from '#node/keystore'
 import { LinkKeeper } from '#node/protocols'
@@ -19,6 +20,8 @@ export interface NetworkDeps {
   readonly log: Log
   readonly isBlocked: (device: DeviceId) => boolean
   readonly attach: (link: Link) => Promise<void>
+  /** Inboxes of contacts who are not connected. */
+  readonly wanted: () => Address[]
 }
 
 /** The running network. */
@@ -35,7 +38,11 @@ export async function makeNetwork(deps: NetworkDeps, options: NodeOptions): Prom
   const { secrets, crypto, random, clock, log, isBlocked } = deps
   const limits = options.profile === 'router' ? ROUTER_HOST_LIMITS : DEFAULT_HOST_LIMITS
   const port = await portFor(options, log)
-  const host = new Host({ deviceSeed: secrets.deviceSeed, crypto, clock, log, isBlocked }, { port, listen: options.listen, limits })
+  const dht = new LanDht({ crypto, clock })
+  const host = new Host(
+    { deviceSeed: secrets.deviceSeed, crypto, clock, log, isBlocked },
+    { port, listen: options.listen, limits, datastore: new BoundedDatastore(), ...(options.discovery.dht ? { services: { dht: dht.service } } : {}) },
+  )
   let discovery: LanDiscovery | undefined
   const dialer = new Dialer({ host, clock, log, isBlocked, onDialled: (device, view) => discovery?.noteDial(device, view) })
   if (options.discovery.lan) {
@@ -50,7 +57,33 @@ export async function makeNetwork(deps: NetworkDeps, options: NodeOptions): Prom
   }
   const links: Runnable = lateLinks(() => new LinkKeeper({ libp2p: host.libp2p, device: secrets.device, clock, random, log, attach: deps.attach }))
   const peers = new StaticPeers({ host, clock, random, log }, options.peers)
-  return { host, dialer, discovery, parts: [host, dialer, links, peers, ...(discovery === undefined ? [] : [discovery])] }
+  const people = options.discovery.dht ? [peopleFinder(deps, host, dialer, dht)] : []
+  return { host, dialer, discovery, parts: [host, dialer, links, peers, ...(discovery === undefined ? [] : [discovery]), ...people] }
+}
+
+/** Looks for contacts through the DHT, whose requests are limited once the host has started. */
+function peopleFinder(deps: NetworkDeps, host: Host, dialer: Dialer, dht: LanDht): Runnable {
+  const { secrets, crypto, clock, random, log, wanted } = deps
+  const finder = new PeopleFinder({
+    dht,
+    crypto,
+    clock,
+    random,
+    log,
+    device: secrets.device,
+    inboxSeed: secrets.person.inboxSeed,
+    addresses: () => host.hints,
+    hasPeers: () => host.peers().length > 0,
+    wanted,
+    found: (device, addresses) => dialer.found(device, addresses),
+  })
+  return {
+    async start() {
+      limitDht(host.libp2p, clock)
+      await finder.start()
+    },
+    stop: () => finder.stop(),
+  }
 }
 
 /** The keeper of links wants the libp2p node, which exists once the host has started. */

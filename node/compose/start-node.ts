@@ -6,7 +6,7 @@
  */
 
 import { join } from 'node:path'
-import type { DeviceId } from '#mesh/ids'
+import type { Address, DeviceId } from '#mesh/ids'
 import { type Runnable, startAll } from '#mesh/runtime'
 import type { NodeOptions } from '#node/config'
 import { ControlServer, lockData, type ReadyEvent, type RunningNode, WatchFeed } from '#node/control'
@@ -74,8 +74,12 @@ async function open(options: NodeOptions, undo: Array<() => Promise<void>>, unwi
     },
   })
   undo.push(() => carriage.db.close())
+  const wanted = (): Address[] => {
+    const here = new Set(carriage.exchange.sessions().flatMap(({ addresses }) => addresses))
+    return carriage.contacts.list().flatMap(({ state, card }) => (state === 'contact' && !here.has(card.inbox) ? [card.inbox] : []))
+  }
   const network = await makeNetwork(
-    { secrets, crypto, random, clock, log, isBlocked: (device) => bans.has(device), attach: (link) => carriage.exchange.attach(link) },
+    { secrets, crypto, random, clock, log, isBlocked: (device) => bans.has(device), attach: (link) => carriage.exchange.attach(link), wanted },
     options,
   )
   late.network = network

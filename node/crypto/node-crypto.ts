@@ -36,6 +36,7 @@ export function nodeCrypto(): Crypto {
     },
     x25519PublicKey: (secret) => rawPublicKey(parsePrivate(X25519_PRIVATE, secret)),
     x25519(secret, key) {
+      if (key.length !== RAW_KEY_BYTES) return undefined
       try {
         return new Uint8Array(diffieHellman({ privateKey: parsePrivate(X25519_PRIVATE, secret), publicKey: parsePublic(X25519_PUBLIC, key) }))
       } catch {

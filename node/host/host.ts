@@ -12,7 +12,7 @@ import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p, type ServiceFactoryMap } from 'libp2p'
+import { createLibp2p, type Libp2pOptions, type ServiceFactoryMap } from 'libp2p'
 import { concatBytes } from '#mesh/codec'
 import { isMeshError } from '#mesh/errors'
 import { type DeviceId, deviceIdOf, parseDeviceId } from '#mesh/ids'
@@ -42,6 +42,8 @@ export interface HostOptions {
   readonly limits?: HostLimits
   /** More libp2p services, as the DHT. */
   readonly services?: ServiceFactoryMap
+  /** Where libp2p keeps what it learns; in memory, unbounded, unless given. */
+  readonly datastore?: NonNullable<Libp2pOptions['datastore']>
 }
 
 /** A connected peer. */
@@ -184,6 +186,7 @@ export class Host implements Runnable {
     const quic = typeof this.#quic === 'string' ? [] : [this.#quic()]
     return createLibp2p({
       start: false,
+      ...(this.#options.datastore === undefined ? {} : { datastore: this.#options.datastore }),
       privateKey: privateKeyFromRaw(concatBytes(deviceSeed, crypto.ed25519PublicKey(deviceSeed))),
       addresses: { listen: [...this.#listen] },
       // A machine without IPv6 still listens on IPv4; that the port was free was seen before.

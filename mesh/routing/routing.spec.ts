@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { deviceIdOf } from '#mesh/ids'
+import { silentLog } from '#mesh/ports'
+import { Database } from '#mesh/store'
+import { anEnvelope, aSeed } from '../testing/builders.ts'
+import { fakeCrypto } from '../testing/fake-crypto.ts'
+import { memoryLevel } from '../testing/memory-store.ts'
+import { CustodyLedger } from './custody-ledger.ts'
+import { type CustodyReceipt, custodyMessage, isCustodySigned } from './custody-receipt.ts'
+import { HOP_LIMIT, planFor, type RoutingFacts, SMALL_MESH_DEVICES } from './plan.ts'
+
+const crypto = fakeCrypto()
+const [A, B, C] = [1, 2, 3].map((n) => deviceIdOf(crypto.ed25519PublicKey(aSeed(n)))) as [
+  ReturnType<typeof deviceIdOf>,
+  ReturnType<typeof deviceIdOf>,
+  ReturnType<typeof deviceIdOf>,
+]
+
+describe('a plan', () => {
+  const plan = (change: Partial<Omit<RoutingFacts, 'meta'>> & { meta?: Partial<RoutingFacts['meta']> } = {}): ReturnType<typeof planFor> => {
+    const meta = { id: anEnvelope().id, kind: 'inbox', hops: 1, copies: 8, own: false, ...change.meta } as const
+    return planFor({ peer: B, peerOwns: false, arrivedFrom: A, neighbours: 100, peerHasCustody: false, ...change, meta })
+  }
+
+  it('sends to the owner, whatever the hops', () => assert.deepEqual(plan({ peerOwns: true, meta: { hops: 200, copies: 1 } }), { kind: 'send' }))
+  it('never goes back where it came from', () => assert.deepEqual(plan({ arrivedFrom: B, peerOwns: true }), { kind: 'keep', why: 'came-from-there' }))
+  it('gives half of the copies away', () => assert.deepEqual(plan(), { kind: 'offer', copies: 4 }))
+  it('keeps the last copy for the owner in a large mesh', () => assert.deepEqual(plan({ meta: { copies: 1 } }), { kind: 'keep', why: 'last-copy' }))
+  it('gives every neighbour a copy in a small mesh', () =>
+    assert.deepEqual(plan({ meta: { copies: 1 }, neighbours: SMALL_MESH_DEVICES - 1 }), { kind: 'offer', copies: 1 }))
+  it('stops at the hop limit', () => assert.deepEqual(plan({ meta: { hops: HOP_LIMIT } }), { kind: 'keep', why: 'hop-limit' }))
+  it('does not offer what the peer has signed for', () => assert.deepEqual(plan({ peerHasCustody: true }), { kind: 'keep', why: 'carried-there' }))
+  it('offers receipts and announcements to everybody', () => {
+    for (const kind of ['receipt', 'announcement'] as const) assert.deepEqual(plan({ meta: { kind, copies: 1 } }), { kind: 'offer', copies: 1 })
+  })
+})
+
+describe('the ledger', () => {
+  const receiptFor = (ids: CustodyReceipt['ids'], custodian = 2): CustodyReceipt => {
+    const untilMs = 1_800_000_000_000
+    return {
+      custodian: deviceIdOf(crypto.ed25519PublicKey(aSeed(custodian))),
+      untilMs,
+      ids,
+      signature: crypto.ed25519Sign(aSeed(custodian), custodyMessage(A, untilMs, ids)),
+    }
+  }
+
+  it('tells a custody receipt from one by another, for another, or for other ids', () => {
+    const [one, two] = [anEnvelope().id, anEnvelope().id]
+    const receipt = receiptFor([one])
+    assert.ok(isCustodySigned(crypto, A, receipt))
+    assert.ok(!isCustodySigned(crypto, C, receipt))
+    assert.ok(!isCustodySigned(crypto, A, { ...receipt, custodian: C }))
+    assert.ok(!isCustodySigned(crypto, A, { ...receipt, ids: [two] }))
+    assert.ok(!isCustodySigned(crypto, A, { ...receipt, untilMs: receipt.untilMs + 1 }))
+  })
+
+  it('is carried by receipts alone, keeps them over a restart, and forgets them with the last envelope', async () => {
+    const level = memoryLevel()
+    const db = await Database.open(level, { log: silentLog })
+    const ledger = await CustodyLedger.open(db)
+    const [one, two] = [anEnvelope(), anEnvelope()]
+    await db.transaction((tx) => {
+      ledger.enqueue(tx, one)
+      ledger.enqueue(tx, two)
+    })
+    assert.deepEqual(ledger.counts(), { queued: 2, carried: 0 })
+    await db.transaction((tx) => ledger.recordCustody(tx, receiptFor([one.id, two.id, anEnvelope().id])))
+    assert.deepEqual(ledger.counts(), { queued: 0, carried: 2 })
+    assert.ok(ledger.hasCustody(one.id, B))
+
+    const again = await CustodyLedger.open(db)
+    assert.deepEqual(new Map(again.list().map((entry) => [entry.id, entry])), new Map(ledger.list().map((entry) => [entry.id, entry])))
+    assert.deepEqual(await db.transaction((tx) => again.settle(tx, [one.id])), [one.id])
+    assert.equal(await count(db, 'c'), 1)
+    assert.deepEqual(await db.transaction((tx) => again.settle(tx, [two.id, one.id])), [two.id])
+    assert.equal(await count(db, 'c'), 0)
+    assert.deepEqual(again.list(), [])
+  })
+
+  it('writes nothing for ids that nobody waits for', async () => {
+    const db = await Database.open(memoryLevel(), { log: silentLog })
+    const ledger = await CustodyLedger.open(db)
+    await db.transaction((tx) => ledger.recordCustody(tx, receiptFor([anEnvelope().id])))
+    assert.equal(await count(db, 'c'), 0)
+  })
+
+  it('leaves no receipt behind when two transactions settle its envelopes at once', async () => {
+    const db = await Database.open(memoryLevel(), { log: silentLog })
+    const ledger = await CustodyLedger.open(db)
+    const [one, two] = [anEnvelope(), anEnvelope()]
+    await db.transaction((tx) => {
+      ledger.enqueue(tx, one)
+      ledger.enqueue(tx, two)
+    })
+    await db.transaction((tx) => ledger.recordCustody(tx, receiptFor([one.id, two.id])))
+    await Promise.all([one, two].map(({ id }) => db.transaction((tx) => ledger.settle(tx, [id]))))
+    await CustodyLedger.open(db)
+    assert.equal(await count(db, 'c'), 0)
+  })
+})
+
+async function count(db: Database, table: 'c'): Promise<number> {
+  let rows = 0
+  for await (const _ of db.iterate(table)) rows += 1
+  return rows
+}

@@ -1,0 +1,4 @@
+export { BoundedDatastore } from './bounded-datastore.ts'
+export { LanDht } from './lan-dht.ts'
+export { PeopleFinder, type PeopleFinderDeps } from './people-finder.ts'
+export { limitDht } from './stream-limit.ts'

@@ -1,0 +1,100 @@
+/**
+ * kad-dht among the nodes of a mesh: its own protocol, private addresses, and nothing in it but
+ * announcements that verify. A hint for finding people behind more than one hop, never proof.
+ */
+import { type KadDHT, type KadDHTComponents, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import { base64urlnopad } from '@scure/base'
+import { decodeUtf8, encodeUtf8 } from '#mesh/codec'
+import { MeshError } from '#mesh/errors'
+import { type Address, idBytes } from '#mesh/ids'
+import type { Clock, Crypto } from '#mesh/ports'
+import { type Announcement, readAnnouncement } from './announcement.ts'
+
+/** Apart from every public DHT. */
+export const DHT_PROTOCOL = '/qpq/lan/kad/1.0.0'
+
+const NAMESPACE = 'qpq'
+/** Streams of the DHT at a time with one peer, each way. */
+const MAX_STREAMS = 8
+
+/** See the head of this file. */
+export class LanDht {
+  readonly #crypto: Crypto
+  readonly #clock: Clock
+  #dht: KadDHT | undefined
+
+  constructor(deps: { readonly crypto: Crypto; readonly clock: Clock }) {
+    this.#crypto = deps.crypto
+    this.#clock = deps.clock
+  }
+
+  /** For the services of a host, which has the ping and identify that kad-dht asks for. */
+  readonly service = (components: unknown): KadDHT => {
+    this.#dht = kadDHT({
+      protocol: DHT_PROTOCOL,
+      peerInfoMapper: passthroughMapper,
+      clientMode: false,
+      maxInboundStreams: MAX_STREAMS,
+      maxOutboundStreams: MAX_STREAMS,
+      validators: { [NAMESPACE]: async (key, value) => void this.#read(key, value), pk: refuse },
+      selectors: { [NAMESPACE]: (key, values) => this.#newest(key, values) },
+    })(components as KadDHTComponents)
+    return this.#dht
+  }
+
+  /** Gives an announcement to the nodes that are nearest to its key; says how many took it. */
+  async put(announcement: Uint8Array, signal: AbortSignal): Promise<number> {
+    const { inbox } = readAnnouncement(this.#crypto, announcement, this.#clock.now())
+    let takers = 0
+    for await (const event of this.#running.put(keyOf(inbox), announcement, { signal })) {
+      if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') takers += 1
+    }
+    return takers
+  }
+
+  /** What the mesh knows about an inbox; verified, the newest found. */
+  async get(inbox: Address, signal: AbortSignal): Promise<Announcement | undefined> {
+    const key = keyOf(inbox)
+    let newest: Announcement | undefined
+    for await (const event of this.#running.get(key, { signal })) {
+      if (event.name !== 'VALUE') continue
+      const found = this.#read(key, event.value)
+      if (newest === undefined || found.issuedMs > newest.issuedMs) newest = found
+    }
+    return newest
+  }
+
+  get #running(): KadDHT {
+    if (this.#dht === undefined) throw new MeshError('MESH_INTERNAL', 'the DHT is not started')
+    return this.#dht
+  }
+
+  #read(key: Uint8Array, value: Uint8Array): Announcement {
+    const announcement = readAnnouncement(this.#crypto, value, this.#clock.now())
+    if (decodeUtf8(key) !== textKey(announcement.inbox)) throw new MeshError('MESH_SIGNATURE_INVALID', 'an announcement stands under a key that is not its own')
+    return announcement
+  }
+
+  #newest(key: Uint8Array, values: readonly Uint8Array[]): number {
+    let best = 0
+    let bestMs = -1
+    values.forEach((value, at) => {
+      const { issuedMs } = this.#read(key, value)
+      if (issuedMs > bestMs) [best, bestMs] = [at, issuedMs]
+    })
+    return best
+  }
+}
+
+function keyOf(inbox: Address): Uint8Array {
+  return encodeUtf8(textKey(inbox))
+}
+
+function textKey(inbox: Address): string {
+  return `/${NAMESPACE}/${base64urlnopad.encode(idBytes(inbox))}`
+}
+
+/** Public keys of libp2p peers have no place here. */
+async function refuse(): Promise<void> {
+  throw new MeshError('MESH_PROTOCOL_VIOLATION', 'this DHT holds announcements only')
+}

@@ -1,0 +1,123 @@
+/** Announces where this person is, and looks for contacts who are not connected. What it finds is dialled, nothing more. */
+import { multiaddr } from '@multiformats/multiaddr'
+import type { Address, DeviceId } from '#mesh/ids'
+import { type Clock, type Crypto, type Log, type Random, randomBelow } from '#mesh/ports'
+import { type Runnable, spawn, type Task } from '#mesh/runtime'
+import { issueAnnouncement, MAX_VALIDITY_MS } from './announcement.ts'
+import type { LanDht } from './lan-dht.ts'
+
+/** What a finder needs. */
+export interface PeopleFinderDeps {
+  readonly dht: Pick<LanDht, 'get' | 'put'>
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly device: DeviceId
+  readonly inboxSeed: Uint8Array
+  /** Own addresses as binary multiaddrs. */
+  readonly addresses: () => Uint8Array[]
+  /** Whether anybody is connected: without peers there is no DHT. */
+  readonly hasPeers: () => boolean
+  /** Inboxes of contacts who are not connected. */
+  readonly wanted: () => Address[]
+  readonly found: (device: DeviceId, addresses: string[]) => void
+}
+
+/** First look after the start, and between two, ms ± a half. */
+const FIRST_MS = 5_000
+const EVERY_MS = 60_000
+/** Between two announcements of the same addresses, ms. */
+const ANNOUNCE_MS = 30 * 60_000
+/** Lookups of one round: a round costs a few hundred packets at the most. */
+const MAX_LOOKUPS = 20
+/** One question to the DHT may take this long, ms. */
+const QUERY_MS = 15_000
+
+/** See the head of this file. */
+export class PeopleFinder implements Runnable {
+  readonly #deps: PeopleFinderDeps
+  #task: Task | undefined
+  #announced = ''
+  #announcedAt = Number.NEGATIVE_INFINITY
+  #turn = 0
+
+  constructor(deps: PeopleFinderDeps) {
+    this.#deps = deps
+  }
+
+  async start(): Promise<void> {
+    const { log } = this.#deps
+    this.#task = spawn(
+      (signal) => this.#run(signal),
+      (error) => log.error('nobody is looked for any more', { error }),
+    )
+  }
+
+  async stop(): Promise<void> {
+    await this.#task?.stop()
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, random, hasPeers } = this.#deps
+    let pauseMs = FIRST_MS
+    while (!signal.aborted) {
+      await clock.sleep(pauseMs / 2 + randomBelow(random, pauseMs), signal)
+      pauseMs = EVERY_MS
+      if (signal.aborted || !hasPeers()) continue
+      await this.#announce(signal)
+      for (const inbox of this.#round()) if (!signal.aborted) await this.#look(inbox, signal)
+    }
+  }
+
+  async #announce(signal: AbortSignal): Promise<void> {
+    const { dht, crypto, clock, log, device, inboxSeed } = this.#deps
+    const addresses = this.#deps.addresses()
+    const text = addresses.join()
+    if (addresses.length === 0 || (text === this.#announced && clock.monotonic() - this.#announcedAt < ANNOUNCE_MS)) return
+    const issuedMs = clock.now()
+    try {
+      const takers = await dht.put(
+        issueAnnouncement(crypto, inboxSeed, { device, issuedMs, expiresMs: issuedMs + MAX_VALIDITY_MS, addresses }),
+        AbortSignal.any([signal, AbortSignal.timeout(QUERY_MS)]),
+      )
+      // A DHT of one takes everything and tells nobody: then it is tried again in the next round.
+      if (takers === 0) return
+      this.#announced = text
+      this.#announcedAt = clock.monotonic()
+    } catch (error) {
+      log.debug('the own addresses could not be announced', { error })
+    }
+  }
+
+  async #look(inbox: Address, signal: AbortSignal): Promise<void> {
+    const { dht, log, found } = this.#deps
+    try {
+      const announcement = await dht.get(inbox, AbortSignal.any([signal, AbortSignal.timeout(QUERY_MS)]))
+      if (announcement === undefined || announcement.inbox !== inbox) return
+      found(
+        announcement.device,
+        announcement.addresses.flatMap((address) => textOf(address, announcement.device)),
+      )
+    } catch (error) {
+      log.debug('somebody was not found', { inbox, error })
+    }
+  }
+
+  /** Some of those who are wanted, others each time when they are many. */
+  #round(): Address[] {
+    const wanted = this.#deps.wanted()
+    const from = wanted.length > MAX_LOOKUPS ? this.#turn % wanted.length : 0
+    this.#turn = from + MAX_LOOKUPS
+    return [...wanted.slice(from), ...wanted.slice(0, from)].slice(0, MAX_LOOKUPS)
+  }
+}
+
+/** The address to dial, with the device that has to answer there. */
+function textOf(address: Uint8Array, device: DeviceId): string[] {
+  try {
+    return [multiaddr(address).encapsulate(`/p2p/${device}`).toString()]
+  } catch {
+    return [] // whoever signs may write anything: what is no multiaddr is no hint
+  }
+}
