@@ -2,8 +2,10 @@
  * The people this person knows, and what they have revoked.
  *
  * Rows are sealed and their keys are blinded, so that a stolen disk does not even tell whom this person
- * knows. Everything is in memory as well: a few hundred contacts, asked for every envelope. A change is
- * made on the row as the transaction sees it and shows in memory after the commit.
+ * knows. Everything is in memory as well: a few hundred contacts, asked for every envelope. A change
+ * shows after the commit; until then only transactions see it, so that those of one group do not give one
+ * petname twice or let in more strangers together than each may alone. A revocation shows at once: to
+ * refuse a device a moment too early harms nobody.
  */
 import { concatBytes } from '#mesh/codec'
 import { hkdfSha256 } from '#mesh/crypto'
@@ -39,7 +41,10 @@ const BLIND_BYTES = 16
 export class Contacts {
   readonly #deps: ContactsDeps
   readonly #table: SealedTable<Contact>
+  readonly #devices: SealedTable<Revocation>
   readonly #contacts = new Map<PersonId, Contact>()
+  /** What transactions have changed and not committed. */
+  readonly #staged = new Map<PersonId, Contact>()
   readonly #authors = new Map<AuthorKey, PersonId>()
   readonly #inboxes = new Set<Address>()
   readonly #followed = new Map<Address, PersonId>()
@@ -49,6 +54,10 @@ export class Contacts {
   private constructor(deps: ContactsDeps) {
     this.#deps = deps
     this.#table = new SealedTable(deps, TABLES.contacts, deps.historyKey, contactCodec(deps.crypto))
+    this.#devices = new SealedTable(deps, TABLES.devices, deps.historyKey, {
+      encode: ({ bytes }) => bytes,
+      decode: (bytes) => readRevocation(deps.crypto, bytes),
+    })
     this.#followed.set(addressOfKey(personKeyOf(deps.self)), deps.self)
   }
 
@@ -56,7 +65,7 @@ export class Contacts {
   static async open(deps: ContactsDeps): Promise<Contacts> {
     const contacts = new Contacts(deps)
     for await (const [, contact] of contacts.#table.entries(deps.db)) contacts.#apply(contact)
-    for await (const [, row] of deps.db.iterate(TABLES.devices)) contacts.#applyRevocation(readRevocation(deps.crypto, row))
+    for await (const [, revocation] of contacts.#devices.entries(deps.db)) contacts.#applyRevocation(revocation)
     return contacts
   }
 
@@ -66,6 +75,11 @@ export class Contacts {
 
   get(person: PersonId): Contact | undefined {
     return this.#contacts.get(person)
+  }
+
+  /** A person as transactions see it, with what is not committed yet. */
+  current(person: PersonId): Contact | undefined {
+    return this.#staged.get(person) ?? this.#contacts.get(person)
   }
 
   /** True for inboxes of contacts, and keys they write with: everybody else is a stranger to the store. */
@@ -94,7 +108,10 @@ export class Contacts {
    * @throws MeshError `MESH_CONTACT_UNKNOWN`, `MESH_CONTACT_AMBIGUOUS` with the candidates
    */
   find(query: string): Contact {
-    const wanted = query.normalize('NFC').trim()
+    const wanted = query
+      .normalize('NFC')
+      .trim()
+      .replace(/\p{Zs}+/gu, ' ') // as `cleanName` keeps names
     const exact = this.list().filter(({ petname }) => petname === wanted)
     const [only] = exact
     if (exact.length === 1 && only !== undefined) return only
@@ -127,13 +144,13 @@ export class Contacts {
   async add(tx: Transaction, card: ContactCard, as: string | undefined): Promise<Contact> {
     const { self, clock } = this.#deps
     if (card.person === self) throw new MeshError('MESH_CONTACT_EXISTS', 'this is your own card', { hint: 'Give it to others; they add it.' })
-    const old = await this.#read(tx, card.person)
+    const old = this.current(card.person)
     if (old?.state === 'blocked')
       throw new MeshError('MESH_CONTACT_BLOCKED', 'this person is blocked', { hint: 'Take that back first: qpq contact block --unblock' })
-    if (old === undefined && this.#contacts.size >= MAX_CONTACTS)
+    if (old === undefined && this.#everybody().length >= MAX_CONTACTS)
       throw new MeshError('MESH_QUOTA_EXCEEDED', 'there are too many contacts', { detail: { limit: MAX_CONTACTS } })
     const petname = as === undefined ? (old?.petname ?? card.name) : cleanName(as)
-    const namesake = this.list().find((other) => other.petname === petname && other.person !== card.person)
+    const namesake = this.#everybody().find((other) => other.petname === petname && other.person !== card.person)
     if (namesake !== undefined) {
       throw new MeshError('MESH_CONTACT_EXISTS', `somebody else is called "${petname}" here`, { hint: 'Choose another name: qpq contact add … --as NAME' })
     }
@@ -152,15 +169,25 @@ export class Contacts {
 
   /** Writes a contact down; it shows after the commit. */
   save(tx: Transaction, contact: Contact): Contact {
-    this.#table.put(tx, this.blind(contact.person), contact)
-    tx.emit({ kind: 'contact-changed', person: contact.person })
-    tx.onCommit(() => this.#apply(contact))
+    const { person } = contact
+    const before = this.#staged.get(person)
+    this.#table.put(tx, this.blind(person), contact)
+    this.#staged.set(person, contact)
+    tx.emit({ kind: 'contact-changed', person })
+    tx.onRollback(() => {
+      if (before === undefined) this.#staged.delete(person)
+      else this.#staged.set(person, before)
+    })
+    tx.onCommit(() => {
+      this.#apply(contact)
+      if (this.#staged.get(person) === contact) this.#staged.delete(person) // a later work of the group may have changed it again
+    })
     return contact
   }
 
   /** Changes a contact as the transaction sees it. @throws MeshError `MESH_CONTACT_UNKNOWN` */
   async update(tx: Transaction, person: PersonId, change: Partial<Pick<Contact, 'verified' | 'state'>>): Promise<Contact> {
-    const old = await this.#read(tx, person)
+    const old = this.current(person)
     if (old === undefined) throw new MeshError('MESH_CONTACT_UNKNOWN', 'this person is not known here')
     return this.save(tx, { ...old, ...change })
   }
@@ -169,8 +196,9 @@ export class Contacts {
    * Notes that a person wrote: who it was, with which key, with which card.
    * @returns the contact as it is now, or why nothing of them is taken
    */
-  async noteWriter(tx: Transaction, person: PersonId, author: AuthorKey, card: ContactCard | undefined): Promise<Contact | 'no-card' | 'too-many'> {
-    const old = await this.#read(tx, person)
+  async noteWriter(tx: Transaction, person: PersonId, author: AuthorKey, card: ContactCard | undefined): Promise<Contact | 'blocked' | 'no-card' | 'too-many'> {
+    const old = this.current(person)
+    if (old?.state === 'blocked') return 'blocked'
     if (old !== undefined) {
       const known = old.mutual && old.authors.includes(author) && (card === undefined || card.issuedS <= old.card.issuedS)
       if (known) return old
@@ -178,7 +206,7 @@ export class Contacts {
       return this.save(tx, { ...old, card: newer(old.card, card), mutual: true, authors })
     }
     if (card === undefined) return 'no-card'
-    if (this.list().filter(({ state }) => state === 'request').length >= MAX_REQUESTS) return 'too-many'
+    if (this.#everybody().filter(({ state }) => state === 'request').length >= MAX_REQUESTS) return 'too-many'
     tx.emit({ kind: 'request-added', person })
     return this.save(tx, {
       person,
@@ -195,12 +223,12 @@ export class Contacts {
   /** Keeps a revocation; says whether it was new. */
   async revoke(tx: Transaction, revocation: Revocation): Promise<boolean> {
     const { person, device } = revocation
-    const key = concatBytes(this.blind(person), deviceKeyOf(device))
-    if ((await tx.get(TABLES.devices, key)) !== undefined) return false
-    if ((this.#revocations.get(person)?.size ?? 0) >= MAX_REVOCATIONS_EACH) return false
-    tx.put(TABLES.devices, key, revocation.bytes)
+    const known = this.#revocations.get(person)
+    if (known !== undefined && (known.has(device) || known.size >= MAX_REVOCATIONS_EACH)) return false
+    this.#devices.put(tx, this.#deviceRow(person, device), revocation)
     tx.emit({ kind: 'device-revoked', person, device })
-    tx.onCommit(() => this.#applyRevocation(revocation))
+    this.#applyRevocation(revocation)
+    tx.onRollback(() => this.#revocations.get(person)?.delete(device))
     return true
   }
 
@@ -213,18 +241,30 @@ export class Contacts {
     return blind
   }
 
-  #read(tx: Transaction, person: PersonId): Promise<Contact | undefined> {
-    return this.#table.get(tx, this.blind(person))
+  /** A device is named as blindly as its person: the row would tell whom this person knows. */
+  #deviceRow(person: PersonId, device: DeviceId): Uint8Array {
+    return concatBytes(this.blind(person), hkdfSha256(this.#deps.historyKey, 'qpq blind device 1', deviceKeyOf(device), BLIND_BYTES))
+  }
+
+  /** All, as transactions see them. */
+  #everybody(): Contact[] {
+    if (this.#staged.size === 0) return this.list()
+    return [...new Map([...this.#contacts, ...this.#staged]).values()]
   }
 
   #apply(contact: Contact): void {
     const old = this.#contacts.get(contact.person)
     for (const author of old?.authors ?? []) this.#authors.delete(author)
-    if (old !== undefined) this.#inboxes.delete(old.card.inbox)
     this.#contacts.set(contact.person, contact)
     for (const author of contact.authors) this.#authors.set(author, contact.person)
+    if (old?.state === 'contact' && (contact.state !== 'contact' || old.card.inbox !== contact.card.inbox)) this.#unlist(old.card.inbox)
     if (contact.state === 'contact') this.#inboxes.add(contact.card.inbox)
     this.#followed.set(addressOfKey(contact.card.personKey), contact.person)
+  }
+
+  /** Anybody can put another's inbox on a card: it is left out only when no contact has it. */
+  #unlist(inbox: Address): void {
+    if (!this.list().some(({ state, card }) => state === 'contact' && card.inbox === inbox)) this.#inboxes.delete(inbox)
   }
 
   #applyRevocation(revocation: Revocation): void {

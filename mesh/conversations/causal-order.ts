@@ -9,9 +9,10 @@ export interface Ordered {
 }
 
 /**
- * Messages so that none comes before one it follows; among those that may come next, by stamp and id.
- * The same for everybody who has the same messages, in whatever order they arrived. Parents that are not
- * among them are passed over; a circle, which only a forger could claim, is broken by stamp.
+ * Messages so that none comes before one it follows; otherwise by stamp and id. What a message follows is
+ * drawn before it, when a clock that was ahead has stamped it too late. The same for everybody who has
+ * the same messages, in whatever order they arrived. Parents that are not among them are passed over; a
+ * circle, which nobody can make (an id is a hash over the parents), ends all the same.
  */
 export function causalOrder<T extends Ordered>(messages: readonly T[]): T[] {
   const sorted = [...messages].sort(byStamp)

@@ -7,6 +7,7 @@ import { type Envelope, MAX_LIFETIME_S, padPayload, type Stamp, signEnvelope } f
 import { MeshError } from '#mesh/errors'
 import { bindAuthor, deriveAuthorSeed } from '#mesh/identity'
 import { idBytes, type PersonId } from '#mesh/ids'
+import type { Clock } from '#mesh/ports'
 import { TABLES, type Transaction } from '#mesh/store'
 import type { ConversationsDeps } from './deps.ts'
 import type { History, MessageRow } from './history.ts'
@@ -33,7 +34,7 @@ export class Composer {
     this.#assertAllowed(contact)
     const { person } = contact
     const { seq, heads } = await this.#history.conversation(tx, person)
-    const content = { seq: seq + 1, parents: heads, text, composedMs: clock.now() }
+    const content = { seq: seq + 1, parents: heads, text, composedMs: wallMs(clock) }
     const envelope = await this.#post(tx, contact, { type: 'message', ...content })
     const row: MessageRow = {
       id: envelope.id,
@@ -55,7 +56,7 @@ export class Composer {
   /** Tells a person who was added here that we are there, with our card. */
   async request(tx: Transaction, contact: Contact): Promise<void> {
     this.#assertAllowed(contact)
-    const envelope = await this.#post(tx, contact, { type: 'request', seq: 0, parents: [], text: '', composedMs: this.#deps.clock.now() })
+    const envelope = await this.#post(tx, contact, { type: 'request', seq: 0, parents: [], text: '', composedMs: wallMs(this.#deps.clock) })
     this.#history.noteRequest(tx, envelope.id, contact.person)
   }
 
@@ -64,6 +65,12 @@ export class Composer {
     const stamp = this.#deps.hlc.next()
     tx.put(TABLES.own, HLC_KEY, new ByteWriter(8).u48(stamp.ms).u16(stamp.counter).finish())
     return stamp
+  }
+
+  /** Stores a public envelope to an address of our own: what it says is known here, so it does not wait in the inbox queue. */
+  async publish(tx: Transaction, envelope: Envelope): Promise<void> {
+    await this.#deps.intake.storeOwn(tx, envelope)
+    tx.del(TABLES.inboxQueue, idBytes(envelope.id))
   }
 
   async #post(tx: Transaction, contact: Contact, content: Pick<MessageContent, 'type' | 'seq' | 'parents' | 'text' | 'composedMs'>): Promise<Envelope> {
@@ -103,4 +110,9 @@ export class Composer {
     this.#authors.set(person, author)
     return author
   }
+}
+
+/** A whole number from 1970 on, whatever the clock says: a message with another one would be refused. */
+function wallMs(clock: Pick<Clock, 'now'>): number {
+  return Math.max(Math.floor(clock.now()), 0)
 }

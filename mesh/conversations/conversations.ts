@@ -9,7 +9,7 @@ import { addressOfKey, MAX_LIFETIME_S, signEnvelope } from '#mesh/envelope'
 import { MeshError } from '#mesh/errors'
 import { issueRevocation, type Revocation, readRevocation } from '#mesh/identity'
 import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
-import { type Runnable, spawn, startAll, type Task } from '#mesh/runtime'
+import { Bell, type Runnable, spawn, startAll, type Task } from '#mesh/runtime'
 import type { MeshEvent, Transaction } from '#mesh/store'
 import { causalOrder } from './causal-order.ts'
 import { Composer } from './composer.ts'
@@ -43,6 +43,16 @@ const MAX_LOG_LIMIT = 100_000
 /** Events that may wait for being looked up; above it the oldest are dropped and `log` has them all. */
 const MAX_WAITING_EVENTS = 10_000
 
+/** Facts that people may want to hear; floods of others must not push these out. */
+const PRESENTED: ReadonlySet<MeshEvent['kind']> = new Set([
+  'message-added',
+  'message-state',
+  'custody-taken',
+  'envelope-removed',
+  'request-added',
+  'contact-changed',
+])
+
 /** See the head of this file. */
 export class Conversations implements Runnable {
   readonly #deps: ConversationsDeps
@@ -53,7 +63,9 @@ export class Conversations implements Runnable {
   readonly #held: Held
   readonly #listeners = new Set<(event: ConversationEvent) => void>()
   readonly #events: MeshEvent[] = []
-  #wake: (() => void) | undefined
+  readonly #bell = new Bell()
+  /** Messages of which listeners know that somebody carries them; only such as wait in the outbox. */
+  readonly #carried = new Set<EnvelopeId>()
   #task: Task | undefined
   #running: Pick<Runnable, 'stop'> | undefined
   #unsubscribe: (() => void) | undefined
@@ -76,9 +88,14 @@ export class Conversations implements Runnable {
       (signal) => this.#present(signal),
       (error) => log.error('events are no longer shown', { error }),
     )
-    await this.#settleExpired()
-    await this.#repeatRevocations()
-    this.#running = await startAll([this.#held, this.#receipts, this.#inbox])
+    try {
+      await this.#settleExpired()
+      await this.#repeatRevocations()
+      this.#running = await startAll([this.#held, this.#receipts, this.#inbox])
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
   }
 
   async stop(): Promise<void> {
@@ -118,14 +135,14 @@ export class Conversations implements Runnable {
       if (!added.mutual) await this.#composer.request(tx, added)
       return added
     })
-    await this.#inbox.rescan()
+    this.#inbox.rescan(contact.person)
     return contact
   }
 
   /** Sends a text; resolves when it is durable. @throws MeshError `MESH_TEXT_INVALID`, `MESH_CONTACT_BLOCKED`, `MESH_DEVICE_REVOKED`, `MESH_STORE_FULL` */
   async send(contact: Contact, text: string): Promise<{ id: EnvelopeId; conversation: PersonId; state: 'queued' }> {
     assertText(text)
-    const { id } = await this.#deps.db.transaction((tx) => this.#composer.message(tx, contact, text))
+    const { id } = await this.#deps.db.transaction((tx) => this.#composer.message(tx, this.#current(contact), text))
     return { id, conversation: contact.person, state: 'queued' }
   }
 
@@ -133,11 +150,13 @@ export class Conversations implements Runnable {
   async log(person: PersonId, options: { since?: EnvelopeId; limit?: number } = {}): Promise<MessageView[]> {
     const limit = Math.min(options.limit ?? DEFAULT_LOG_LIMIT, MAX_LOG_LIMIT)
     const { since } = options
-    const rows = causalOrder(await this.#history.newest(this.#deps.db, person, since === undefined ? limit : MAX_LOG_LIMIT))
-    if (since === undefined) return Promise.all(rows.map((row) => this.#view(row)))
+    const { db } = this.#deps
+    if (since === undefined) return this.#views(causalOrder(await this.#history.newest(db, person, limit)))
+    const rows = causalOrder(await this.#history.outline(db, person, MAX_LOG_LIMIT))
     const at = rows.findIndex(({ id }) => id === since)
     if (at < 0) throw new MeshError('NODE_PARAMS_INVALID', 'there is no such message in this conversation', { hint: 'Take an id that `qpq log` shows.' })
-    return Promise.all(rows.slice(at + 1, at + 1 + limit).map((row) => this.#view(row)))
+    const wanted = await Promise.all(rows.slice(at + 1, at + 1 + limit).map(({ id: wantedId }) => this.#history.message(db, wantedId)))
+    return this.#views(wanted.filter((row) => row !== undefined))
   }
 
   /** Whom an envelope in the outbox is for. */
@@ -153,13 +172,26 @@ export class Conversations implements Runnable {
     await db.transaction(async (tx) => {
       if (await contacts.revoke(tx, revocation)) await this.#announce(tx, revocation)
     })
-    return contacts.revocationsOf(self.keys.person).find((known) => known.device === device) ?? revocation
+    const kept = contacts.revocationsOf(self.keys.person).find((known) => known.device === device)
+    if (kept === undefined) throw new MeshError('MESH_QUOTA_EXCEEDED', 'too many devices of this person were revoked already')
+    return kept
   }
 
   /** Hears what happens, after it is durable. Returns how to stop listening. */
   subscribe(listener: (event: ConversationEvent) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** The contact as it is now: the caller looked it up a while ago. */
+  #current({ person }: Contact): Contact {
+    const current = this.#deps.contacts.current(person)
+    if (current === undefined) throw new MeshError('MESH_CONTACT_UNKNOWN', 'this person is not known here')
+    return current
+  }
+
+  #views(rows: readonly MessageRow[]): Promise<MessageView[]> {
+    return Promise.all(rows.map((row) => this.#view(row)))
   }
 
   async #view(row: MessageRow): Promise<MessageView> {
@@ -173,7 +205,7 @@ export class Conversations implements Runnable {
   async #settle(tx: Transaction, ids: readonly EnvelopeId[], state: 'delivered' | 'expired', by: string): Promise<void> {
     for (const id of ids) {
       const row = await this.#history.message(tx, id)
-      if (row === undefined) continue
+      if (row?.state !== 'queued') continue // two receipts of one group may name it
       this.#history.rewrite(tx, { ...row, state, by })
       tx.emit({ kind: 'message-state', conversation: row.person, id, state, by })
     }
@@ -188,7 +220,7 @@ export class Conversations implements Runnable {
   }
 
   async #announce(tx: Transaction, revocation: Revocation): Promise<void> {
-    const { crypto, self, intake } = this.#deps
+    const { crypto, self } = this.#deps
     const envelope = signEnvelope(crypto, self.keys.personSeed, {
       priority: 'critical',
       kind: 'announcement',
@@ -197,7 +229,7 @@ export class Conversations implements Runnable {
       lifetimeS: MAX_LIFETIME_S,
       payload: revocation.bytes,
     })
-    await intake.storeOwn(tx, envelope)
+    await this.#composer.publish(tx, envelope)
   }
 
   /** An announcement lives for 30 days and a revocation for ever: when the last one is gone, it is made again. */
@@ -212,9 +244,10 @@ export class Conversations implements Runnable {
   }
 
   #note(event: MeshEvent): void {
+    if (!PRESENTED.has(event.kind) || (event.kind === 'envelope-removed' && event.reason !== 'expired')) return
     if (this.#events.length >= MAX_WAITING_EVENTS) this.#events.shift()
     this.#events.push(event)
-    this.#wake?.()
+    this.#bell.ring()
   }
 
   /** Looks up what events are about, one after the other, and tells the listeners. */
@@ -222,14 +255,24 @@ export class Conversations implements Runnable {
     while (!signal.aborted) {
       const event = this.#events.shift()
       if (event === undefined) {
-        await this.#change(signal)
+        await this.#bell.heard(signal)
         continue
       }
       try {
         const shown = await this.#shown(event)
-        if (shown !== undefined) for (const listener of this.#listeners) listener(shown)
+        if (shown !== undefined) this.#tell(shown)
       } catch (error) {
         this.#deps.log.warn('an event could not be shown', { error, kind: event.kind })
+      }
+    }
+  }
+
+  #tell(event: ConversationEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event)
+      } catch (error) {
+        this.#deps.log.warn('a listener threw', { error, kind: event.kind })
       }
     }
   }
@@ -242,13 +285,18 @@ export class Conversations implements Runnable {
         return row === undefined ? undefined : { kind: 'message', message: await this.#view(row) }
       }
       case 'message-state':
+        this.#carried.delete(event.id)
         return { kind: 'state', id: event.id, person: event.conversation, state: event.state, by: event.by }
       case 'custody-taken': {
-        const row = (ledger.get(event.id)?.custody.length ?? 0) === 1 ? await this.#history.message(db, event.id) : undefined
-        return row === undefined ? undefined : { kind: 'state', id: event.id, person: row.person, state: 'carried', by: event.device }
+        if (this.#carried.has(event.id) || !ledger.has(event.id)) return undefined
+        const row = await this.#history.message(db, event.id)
+        if (row === undefined) return undefined
+        this.#carried.add(event.id)
+        return { kind: 'state', id: event.id, person: row.person, state: 'carried', by: event.device }
       }
       case 'envelope-removed':
-        if (event.reason === 'expired' && ledger.has(event.id)) await this.#settleExpired()
+        if (ledger.has(event.id)) await this.#settleExpired()
+        await this.#repeatRevocations()
         return undefined
       case 'request-added':
       case 'contact-changed': {
@@ -260,17 +308,5 @@ export class Conversations implements Runnable {
       default:
         return undefined
     }
-  }
-
-  #change(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        signal.removeEventListener('abort', done)
-        this.#wake = undefined
-        resolve()
-      }
-      this.#wake = done
-      signal.addEventListener('abort', done, { once: true })
-    })
   }
 }

@@ -1,29 +1,38 @@
 /**
  * Messages that wait for what they follow. They are in the history, and are shown when their parents are,
  * or after a while with the number that is missing: order matters, and so does hearing anything at all.
+ * Strangers' messages wait here until their author is accepted. Only what order needs is in memory.
  */
 import { isMeshError } from '#mesh/errors'
-import type { EnvelopeId } from '#mesh/ids'
-import { type Runnable, spawn, type Task } from '#mesh/runtime'
-import { causalOrder } from './causal-order.ts'
+import type { EnvelopeId, PersonId } from '#mesh/ids'
+import { Bell, type Runnable, spawn, type Task } from '#mesh/runtime'
+import type { Transaction } from '#mesh/store'
+import { causalOrder, type Ordered } from './causal-order.ts'
 import type { ConversationsDeps } from './deps.ts'
 import type { History, MessageRow } from './history.ts'
 
 /** How long a message waits for those before it, ms: longer than a session takes to bring them, if it can. */
 export const HOLD_MS = 10_000
-/** How often waiting messages are looked at, ms. */
+/** How often waiting messages are looked at for their time, ms. */
 const LOOK_MS = 1_000
-/** Waiting messages in memory; further ones are shown at once. */
+/** Pause after a failed write, ms. */
+const RETRY_MS = 5_000
+/** Waiting messages in memory (about 500 bytes each); further ones are shown at once. */
 const MAX_HELD = 10_000
+
+interface HeldMessage extends Ordered {
+  readonly person: PersonId
+  readonly sinceMs: number
+}
 
 /** See the head of this file. */
 export class Held implements Runnable {
   readonly #deps: ConversationsDeps
   readonly #history: History
-  readonly #rows = new Map<EnvelopeId, { row: MessageRow; since: number }>()
+  readonly #messages = new Map<EnvelopeId, HeldMessage>()
+  readonly #bell = new Bell()
   #task: Task | undefined
   #unsubscribe: (() => void) | undefined
-  #isDirty = false
 
   constructor(deps: ConversationsDeps, history: History) {
     this.#deps = deps
@@ -32,10 +41,10 @@ export class Held implements Runnable {
 
   async start(): Promise<void> {
     const { db, log } = this.#deps
-    for (const row of await this.#history.unshown(db)) this.add(row)
     this.#unsubscribe = db.subscribe((event) => {
-      if (this.#rows.size > 0 && (event.kind === 'message-added' || event.kind === 'contact-changed')) this.#isDirty = true
+      if (this.#messages.size > 0 && (event.kind === 'message-added' || event.kind === 'contact-changed')) this.#bell.ring()
     })
+    for await (const row of this.#history.unshown(db)) this.add(row)
     this.#task = spawn(
       (signal) => this.#run(signal),
       (error) => log.error('held messages stay held', { error }),
@@ -48,49 +57,51 @@ export class Held implements Runnable {
   }
 
   /** Holds a message that is not shown. */
-  add(row: MessageRow): void {
-    this.#rows.set(row.id, { row, since: this.#rows.size < MAX_HELD ? this.#deps.clock.monotonic() : 0 })
-    this.#isDirty = true
+  add({ id, person, stamp, parents }: MessageRow): void {
+    const sinceMs = this.#messages.size < MAX_HELD ? this.#deps.clock.monotonic() : Number.NEGATIVE_INFINITY
+    this.#messages.set(id, { id, person, stamp, parents, sinceMs })
+    this.#bell.ring()
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#deps
     while (!signal.aborted) {
       try {
-        await this.#show()
+        const isWaiting = await this.#show()
+        // What waits for its author to be accepted waits for an event, not for time.
+        if (isWaiting) await this.#bell.heardWithin(clock, LOOK_MS, signal)
+        else await this.#bell.heard(signal)
       } catch (error) {
         if (!isMeshError(error)) throw error
         log.warn('held messages could not be shown; trying again', { error })
+        this.#bell.ring()
+        await clock.sleep(RETRY_MS, signal)
       }
-      await clock.sleep(this.#isDirty ? 0 : LOOK_MS, signal)
     }
   }
 
-  /** Shows what can be shown now, in causal order. */
-  async #show(): Promise<void> {
-    const { db, contacts, clock } = this.#deps
-    this.#isDirty = false
-    const accepted = [...this.#rows.values()].filter(({ row }) => contacts.get(row.person)?.state === 'contact')
-    if (accepted.length === 0) return
-    const late = new Set(accepted.filter(({ since }) => clock.monotonic() - since >= HOLD_MS).map(({ row }) => row.id))
+  /** Shows what can be shown now, in causal order; says whether some wait for their time. */
+  async #show(): Promise<boolean> {
+    const { db, contacts } = this.#deps
+    const accepted = [...this.#messages.values()].filter(({ person }) => contacts.get(person)?.state === 'contact')
+    if (accepted.length === 0) return false
     const shown = await db.transaction(async (tx) => {
-      const ready: EnvelopeId[] = []
-      for (const row of causalOrder(accepted.map((held) => held.row))) {
-        const current = await this.#history.message(tx, row.id)
-        if (current === undefined || current.isShown) ready.push(row.id)
-        else if (late.has(row.id) || (await this.#hasAll(tx, row))) {
-          this.#history.rewrite(tx, { ...current, isShown: true })
-          tx.emit({ kind: 'message-added', conversation: row.person, id: row.id, direction: 'in' })
-          ready.push(row.id)
-        }
-      }
-      return ready
+      const over: EnvelopeId[] = []
+      for (const held of causalOrder(accepted)) if (await this.#isOver(tx, held)) over.push(held.id)
+      return over
     })
-    for (const id of shown) this.#rows.delete(id)
+    for (const id of shown) this.#messages.delete(id)
+    return shown.length < accepted.length
   }
 
-  async #hasAll(tx: Parameters<History['message']>[0], row: MessageRow): Promise<boolean> {
-    for (const parent of row.parents) if ((await this.#history.message(tx, parent))?.isShown !== true) return false
+  /** Shows a message if it is its turn; true when it waits no longer. */
+  async #isOver(tx: Transaction, { id, person, parents, sinceMs }: HeldMessage): Promise<boolean> {
+    const row = await this.#history.message(tx, id)
+    if (row === undefined || row.isShown) return true
+    const isLate = this.#deps.clock.monotonic() - sinceMs >= HOLD_MS
+    if (!isLate && !(await this.#history.isAllShown(tx, parents))) return false
+    this.#history.rewrite(tx, { ...row, isShown: true })
+    tx.emit({ kind: 'message-added', conversation: person, id, direction: 'in' })
     return true
   }
 }

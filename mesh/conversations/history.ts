@@ -4,12 +4,14 @@
  * A message's key is blinded person (16) ‖ stamp (8) ‖ id (32), so that the last messages of a
  * conversation are one short read backwards. An index row leads from an id to that key.
  */
-import { decode, encode } from 'cborg'
+import { encode } from 'cborg'
 import { ByteReader, ByteWriter, concatBytes } from '#mesh/codec'
 import type { Stamp } from '#mesh/envelope'
 import { type DeviceId, ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes, type PersonId, parseDeviceId, parsePersonId } from '#mesh/ids'
 import type { Crypto, Random } from '#mesh/ports'
 import { type Database, type Reader, type RowCodec, SealedTable, TABLES, type Transaction } from '#mesh/store'
+import type { Ordered } from './causal-order.ts'
+import { decodeCbor } from './cbor.ts'
 
 /** How far an own message has come; `carried` is not kept, it follows from custody receipts. */
 export type KeptState = 'queued' | 'delivered' | 'expired'
@@ -118,14 +120,28 @@ export class History {
     return rows
   }
 
+  /** As `newest`, without the texts: for ordering a whole conversation. */
+  async outline(reader: Reader, person: PersonId, limit: number): Promise<Ordered[]> {
+    const prefix = this.#blind(person)
+    const outline: Ordered[] = []
+    for await (const [, { id, stamp, parents }] of this.#messages.entries(reader, { gte: prefix, lt: after(prefix), reverse: true, limit })) {
+      outline.push({ id, stamp, parents })
+    }
+    return outline
+  }
+
+  /** True when every one of these is here and was shown. */
+  async isAllShown(reader: Reader, ids: readonly EnvelopeId[]): Promise<boolean> {
+    for (const id of ids) if ((await this.message(reader, id))?.isShown !== true) return false
+    return true
+  }
+
   /** Messages that have not been shown, of everybody. */
-  async unshown(db: Database): Promise<MessageRow[]> {
-    const rows: MessageRow[] = []
+  async *unshown(db: Database): AsyncIterable<MessageRow> {
     for await (const [key] of db.iterate(TABLES.conversations, { gte: UNSHOWN, lt: after(UNSHOWN) })) {
       const row = await this.message(db, envelopeIdOf(key.subarray(UNSHOWN.length)))
-      if (row !== undefined) rows.push(row)
+      if (row !== undefined) yield row
     }
-    return rows
   }
 
   #keyOf(row: Pick<MessageRow, 'person' | 'stamp' | 'id'>): Uint8Array {
@@ -157,7 +173,7 @@ const messageCodec: RowCodec<MessageRow> = {
       row.isShown,
     ]),
   decode(bytes) {
-    const row = decode(bytes) as [number, Uint8Array, number, number, boolean, string, string, string, number, Uint8Array, number, number, string, boolean]
+    const row = decodeCbor(bytes) as [number, Uint8Array, number, number, boolean, string, string, string, number, Uint8Array, number, number, string, boolean]
     return {
       id: envelopeIdOf(row[1]),
       stamp: { ms: row[2], counter: row[3] },
@@ -178,7 +194,7 @@ const messageCodec: RowCodec<MessageRow> = {
 const conversationCodec: RowCodec<ConversationRow> = {
   encode: ({ seq, heads }) => encode([1, seq, concatBytes(...heads.map(idBytes))]),
   decode(bytes) {
-    const [, seq, heads] = decode(bytes) as [number, number, Uint8Array]
+    const [, seq, heads] = decodeCbor(bytes) as [number, number, Uint8Array]
     return { seq, heads: idsIn(heads) }
   },
 }
@@ -186,7 +202,7 @@ const conversationCodec: RowCodec<ConversationRow> = {
 const indexCodec: RowCodec<IndexRow> = {
   encode: ({ person, key }) => encode([1, person, key ?? null]),
   decode(bytes) {
-    const [, person, key] = decode(bytes) as [number, string, Uint8Array | null]
+    const [, person, key] = decodeCbor(bytes) as [number, string, Uint8Array | null]
     return { person: parsePersonId(person), key: key ?? undefined }
   },
 }

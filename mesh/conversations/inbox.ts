@@ -2,13 +2,16 @@
  * Reading what arrived: the door puts envelopes to own addresses into the inbox queue, this takes them
  * out. One transaction makes the message part of the history, takes the envelope out of the store, lays a
  * tombstone and notes that a receipt is due; a crash before it repeats all, after it repeats nothing.
+ *
+ * What a stranger sends above his limits stays in the queue, up to a number, and is looked at again when
+ * somebody is accepted. What nobody can ever read, and announcements by others than the person they are
+ * about, go at once: both would count as ours, and so fill the store.
  */
-import type { Contacts } from '#mesh/contacts'
-import { compareStamps, type Envelope } from '#mesh/envelope'
+import { addressOfKey, compareStamps, type Envelope } from '#mesh/envelope'
 import { isMeshError } from '#mesh/errors'
-import { readRevocation } from '#mesh/identity'
-import { type EnvelopeId, envelopeIdOf, idBytes, personKeyOf } from '#mesh/ids'
-import { type Runnable, spawn, type Task } from '#mesh/runtime'
+import { type Revocation, readRevocation } from '#mesh/identity'
+import { authorKeyOf, type EnvelopeId, envelopeIdOf, idBytes, type PersonId, personKeyOf } from '#mesh/ids'
+import { Bell, type Runnable, spawn, type Task } from '#mesh/runtime'
 import { TABLES, type Transaction } from '#mesh/store'
 import type { ConversationsDeps } from './deps.ts'
 import type { History, MessageRow } from './history.ts'
@@ -22,6 +25,8 @@ const MAX_BATCH = 200
 const RETRY_MS = 5_000
 /** Messages kept of somebody who was not accepted yet; further ones wait in the queue. */
 export const MAX_REQUEST_MESSAGES = 20
+/** Envelopes of strangers that wait in the queue; further ones are dropped: each is opened again when somebody is accepted. */
+const MAX_WAITING = 1_000
 
 /** See the head of this file. */
 export class Inbox implements Runnable {
@@ -30,9 +35,11 @@ export class Inbox implements Runnable {
   readonly #receipts: Receipts
   readonly #counters: Record<string, number> = {}
   readonly #queue = new Set<EnvelopeId>()
+  /** Above the limits of strangers; they stay in the durable queue. */
+  readonly #waiting = new Set<EnvelopeId>()
+  readonly #bell = new Bell()
   #task: Task | undefined
   #unsubscribe: (() => void) | undefined
-  #wake: (() => void) | undefined
 
   constructor(deps: ConversationsDeps, history: History, receipts: Receipts) {
     this.#deps = deps
@@ -46,11 +53,14 @@ export class Inbox implements Runnable {
   }
 
   async start(): Promise<void> {
-    const { db, log } = this.#deps
+    const { db, log, contacts, self } = this.#deps
     this.#unsubscribe = db.subscribe((event) => {
-      if (event.kind === 'envelope-queued') this.#add([event.id])
+      if (event.kind === 'envelope-queued' && !this.#isOwn(event.id)) this.#add([event.id])
+      if (event.kind === 'envelope-removed') this.#waiting.delete(event.id)
+      if (event.kind === 'request-added') this.#add(this.#announcementsOf(event.person))
     })
-    await this.rescan()
+    for await (const [key] of db.iterate(TABLES.inboxQueue)) this.#add([envelopeIdOf(key)])
+    for (const { person } of [self.keys, ...contacts.list()]) this.#add(this.#announcementsOf(person))
     this.#task = spawn(
       (signal) => this.#run(signal),
       (error) => log.error('the inbox stopped', { error }),
@@ -62,39 +72,69 @@ export class Inbox implements Runnable {
     await this.#task?.stop()
   }
 
-  /** Looks again at everything that waits, as after somebody was accepted. */
-  async rescan(): Promise<void> {
-    const ids: EnvelopeId[] = []
-    for await (const [key] of this.#deps.db.iterate(TABLES.inboxQueue)) ids.push(envelopeIdOf(key))
-    this.#add(ids)
+  /** Somebody was accepted: looks again at what waits, and at what the person had announced before anybody here listened. */
+  rescan(accepted: PersonId): void {
+    this.#add([...this.#announcementsOf(accepted), ...this.#waiting])
   }
 
   #add(ids: readonly EnvelopeId[]): void {
     for (const id of ids) this.#queue.add(id)
-    this.#wake?.()
+    if (ids.length > 0) this.#bell.ring()
+  }
+
+  /** Receipts and announcements of this node say nothing new to it. */
+  #isOwn(id: EnvelopeId): boolean {
+    return this.#deps.store.meta(id)?.own === true
+  }
+
+  #announcementsOf(person: PersonId): EnvelopeId[] {
+    const carried = [...this.#deps.store.byAddress(addressOfKey(personKeyOf(person)))]
+    return carried.flatMap(({ id, kind, own }) => (kind === 'announcement' && !own ? [id] : []))
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#deps
+    const { clock } = this.#deps
     while (!signal.aborted) {
-      if (this.#queue.size === 0) await this.#change(signal)
+      if (this.#queue.size === 0) await this.#bell.heard(signal)
       if (signal.aborted) return
       const ids = [...this.#queue].slice(0, MAX_BATCH)
-      try {
-        await this.#read(ids)
-        for (const id of ids) this.#queue.delete(id)
-      } catch (error) {
-        log.warn('arrived messages could not be kept; trying again', { error })
-        await clock.sleep(RETRY_MS, signal)
-      }
+      const isDone = (await this.#isRead(ids)) || (await this.#isReadSingly(ids))
+      if (!isDone) await this.#bell.heardWithin(clock, RETRY_MS, signal) // what arrives meanwhile is not kept waiting
     }
+  }
+
+  /** Reads; false when that failed, and then the ids are still in the queue. */
+  async #isRead(ids: readonly EnvelopeId[]): Promise<boolean> {
+    try {
+      await this.#read(ids)
+      for (const id of ids) this.#queue.delete(id)
+      return true
+    } catch (error) {
+      this.#deps.log.warn('arrived messages could not be kept; trying again', { error, envelopes: ids.length })
+      return false
+    }
+  }
+
+  /** One that cannot be read must not keep the others back: it goes to the end of the queue. */
+  async #isReadSingly(ids: readonly EnvelopeId[]): Promise<boolean> {
+    if (this.#deps.db.lastFailure !== undefined) return false
+    let isDone = true
+    for (const id of ids) {
+      if (ids.length > 1 && (await this.#isRead([id]))) continue
+      isDone = false
+      if (this.#deps.db.lastFailure !== undefined) break
+      this.#queue.delete(id)
+      this.#queue.add(id)
+    }
+    return isDone
   }
 
   async #read(ids: readonly EnvelopeId[]): Promise<void> {
     const { store, db } = this.#deps
     const found = await Promise.all(ids.map((id) => store.open(id)))
-    const envelopes = found.filter((envelope) => envelope !== undefined).sort((a, b) => compareStamps(a.stamp, b.stamp))
+    const envelopes = found.filter((envelope) => envelope !== undefined).sort(inReadingOrder)
     const read = envelopes.map((envelope) => ({ envelope, outcome: this.#open(envelope) }))
+    if (read.length === 0) return
     await db.transaction(async (tx) => {
       for (const { envelope, outcome } of read) await this.#take(tx, envelope, outcome)
     })
@@ -104,6 +144,7 @@ export class Inbox implements Runnable {
   #open(envelope: Envelope): OpenedMessage | string {
     const { crypto, self, clock, contacts, log } = this.#deps
     if (envelope.kind === 'receipt' || envelope.kind === 'announcement') return envelope.kind
+    if (envelope.kind !== 'inbox' || envelope.address !== addressOfKey(self.keys.inboxKey)) return 'misplaced'
     try {
       return openMessage({ crypto, keys: self.keys, nowMs: clock.now(), isRevoked: (person, device) => contacts.isRevoked(person, device) }, envelope)
     } catch (error) {
@@ -117,7 +158,7 @@ export class Inbox implements Runnable {
     if (this.#deps.store.meta(envelope.id, tx) === undefined) return
     if (typeof outcome !== 'string') return this.#takeMessage(tx, envelope, outcome)
     if (outcome === 'announcement') await this.#takeAnnouncement(tx, envelope)
-    if (outcome === 'receipt' || outcome === 'announcement') tx.del(TABLES.inboxQueue, idBytes(envelope.id))
+    else if (outcome === 'receipt') tx.del(TABLES.inboxQueue, idBytes(envelope.id))
     else this.#consume(tx, envelope, outcome)
   }
 
@@ -125,13 +166,12 @@ export class Inbox implements Runnable {
     const { contacts, hlc, self } = this.#deps
     const { person, device } = certificate
     if (contacts.isRevoked(person, device)) return this.#consume(tx, envelope, 'MESH_DEVICE_REVOKED')
-    if (contacts.get(person)?.state === 'blocked') return this.#consume(tx, envelope, 'blocked')
     if (person === self.keys.person || (await this.#history.has(tx, envelope.id))) return this.#consume(tx, envelope, 'duplicate')
     const writer = await contacts.noteWriter(tx, person, envelope.author, card)
-    if (writer === 'no-card') return this.#consume(tx, envelope, 'no-card')
-    if (writer === 'too-many') return // it waits in the queue, within the share of strangers
+    if (writer === 'blocked') return this.#consume(tx, envelope, writer)
+    if (typeof writer === 'string') return this.#wait(tx, envelope, writer)
     const isStranger = writer.state !== 'contact'
-    if (isStranger && writer.requestMessages >= MAX_REQUEST_MESSAGES) return
+    if (isStranger && writer.requestMessages >= MAX_REQUEST_MESSAGES) return this.#wait(tx, envelope, 'too-many')
     if (isStranger) contacts.save(tx, { ...writer, requestMessages: writer.requestMessages + 1 })
     else hlc.observe(envelope.stamp)
     if (content.type === 'message') await this.#keep(tx, envelope, { content, certificate, card }, isStranger)
@@ -144,12 +184,12 @@ export class Inbox implements Runnable {
     const { id, stamp } = envelope
     const { person, device } = certificate
     const { parents, text, seq, composedMs } = content
-    const isShown = !isStranger && (await this.#hasAll(tx, parents))
+    const isShown = !isStranger && (await this.#history.isAllShown(tx, parents))
     const row: MessageRow = { id, stamp, direction: 'in', person, device, text, composedMs, parents, seq, state: 'delivered', by: '', isShown }
     this.#history.put(tx, row)
     const conversation = await this.#history.conversation(tx, person)
-    const heads = [...conversation.heads.filter((head) => !parents.includes(head)), id].slice(-MAX_PARENTS)
-    this.#history.putConversation(tx, person, { ...conversation, heads })
+    const heads = [...conversation.heads.filter((head) => !parents.includes(head)), id]
+    this.#history.putConversation(tx, person, { ...conversation, heads: await this.#latest(tx, heads) })
     if (isShown) tx.emit({ kind: 'message-added', conversation: person, id, direction: 'in' })
     else tx.onCommit(() => this.onHeld?.(row))
   }
@@ -157,22 +197,45 @@ export class Inbox implements Runnable {
   /** Called after the commit with a message that is not shown yet. */
   onHeld: ((row: MessageRow) => void) | undefined
 
-  /** True when every parent is here and shown. */
-  async #hasAll(tx: Transaction, parents: readonly EnvelopeId[]): Promise<boolean> {
-    for (const parent of parents) if ((await this.#history.message(tx, parent))?.isShown !== true) return false
-    return true
+  /** As many heads as a message can follow; the latest by stamp, as what comes late and out of order is rarely one. */
+  async #latest(tx: Transaction, heads: readonly EnvelopeId[]): Promise<readonly EnvelopeId[]> {
+    if (heads.length <= MAX_PARENTS) return heads
+    const rows = await Promise.all(heads.map((head) => this.#history.message(tx, head)))
+    const known = rows.filter((row) => row !== undefined).sort((a, b) => compareStamps(a.stamp, b.stamp))
+    return known.slice(-MAX_PARENTS).map(({ id }) => id)
   }
 
-  /** A revocation: of somebody's device, or of one of ours by another of ours. It stays in the store, for others. */
+  /**
+   * A revocation: of somebody's device, or of one of ours by another of ours. It stays in the store, for
+   * others; what was not signed by the person it is addressed to, and what strangers repeat, does not.
+   */
   async #takeAnnouncement(tx: Transaction, envelope: Envelope): Promise<void> {
-    const { crypto, contacts, log } = this.#deps
+    const { contacts, self } = this.#deps
+    const person = contacts.announcer(envelope.address)
+    if (person === undefined || envelope.author !== authorKeyOf(personKeyOf(person))) return this.#consume(tx, envelope, 'misplaced')
+    const revocation = this.#revocationIn(envelope)
+    const isNew = revocation?.person === person && (await contacts.revoke(tx, revocation))
+    const isKept = isNew || person === self.keys.person || contacts.current(person)?.state === 'contact'
+    if (!isKept) return this.#consume(tx, envelope, 'repeated')
+    tx.del(TABLES.inboxQueue, idBytes(envelope.id))
+    if (isNew) tx.onCommit(() => this.#count('revocation'))
+  }
+
+  #revocationIn({ id, payload }: Envelope): Revocation | undefined {
     try {
-      const revocation = readRevocation(crypto, envelope.payload)
-      if (isAnnouncedBy(contacts, envelope, revocation.person)) this.#count((await contacts.revoke(tx, revocation)) ? 'revocation' : 'duplicate')
+      return readRevocation(this.#deps.crypto, payload)
     } catch (error) {
       if (!isMeshError(error)) throw error
-      log.warn('an announcement was passed over', { code: error.code, id: envelope.id })
+      this.#deps.log.warn('an announcement was passed over', { code: error.code, id })
+      return undefined
     }
+  }
+
+  /** Leaves an envelope in the queue until somebody is accepted, or drops it when too many wait. */
+  #wait(tx: Transaction, envelope: Envelope, reason: string): void {
+    const { id } = envelope
+    if (this.#waiting.size >= MAX_WAITING && !this.#waiting.has(id)) this.#consume(tx, envelope, reason)
+    else tx.onCommit(() => this.#waiting.add(id))
   }
 
   /** Takes the envelope out of the store for good. */
@@ -187,22 +250,9 @@ export class Inbox implements Runnable {
   #count(reason: string): void {
     this.#counters[reason] = (this.#counters[reason] ?? 0) + 1
   }
-
-  #change(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        signal.removeEventListener('abort', done)
-        this.#wake = undefined
-        resolve()
-      }
-      this.#wake = done
-      signal.addEventListener('abort', done, { once: true })
-    })
-  }
 }
 
-/** An announcement counts when the person's own key signed the envelope that is addressed to it. */
-function isAnnouncedBy(contacts: Contacts, envelope: Envelope, person: Parameters<typeof personKeyOf>[0]): boolean {
-  const key = personKeyOf(person)
-  return contacts.announcer(envelope.address) === person && idBytes(envelope.author).every((byte, at) => byte === key[at])
+/** Announcements first: what a revocation forbids may be in the same batch. */
+function inReadingOrder(a: Envelope, b: Envelope): number {
+  return Number(b.kind === 'announcement') - Number(a.kind === 'announcement') || compareStamps(a.stamp, b.stamp)
 }

@@ -8,11 +8,12 @@
  * 6 composed at, ms since 1970       7 card, until the other side is known to have it
  * ```
  */
-import { decode, encode } from 'cborg'
+import { encode } from 'cborg'
 import { encodeUtf8 } from '#mesh/codec'
 import { MeshError } from '#mesh/errors'
 import { MAX_CARD_BYTES, MAX_CERTIFICATE_BYTES } from '#mesh/identity'
 import { ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes } from '#mesh/ids'
+import { decodeCbor } from './cbor.ts'
 
 /** What one device says to one person. */
 export interface MessageContent {
@@ -82,7 +83,7 @@ export function decodeMessage(bytes: Uint8Array): MessageContent {
 
 function decodeMap(bytes: Uint8Array): Map<unknown, unknown> {
   try {
-    const value: unknown = decode(bytes, {
+    const value = decodeCbor(bytes, {
       useMaps: true,
       strict: true,
       allowIndefinite: false,

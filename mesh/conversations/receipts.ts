@@ -5,7 +5,7 @@
 import { ByteReader, ByteWriter } from '#mesh/codec'
 import { addressOfKey, encodeRetraction, MAX_LIFETIME_S, signEnvelope } from '#mesh/envelope'
 import { type EnvelopeId, envelopeIdOf, idBytes } from '#mesh/ids'
-import { type Runnable, spawn, type Task } from '#mesh/runtime'
+import { Bell, type Runnable, spawn, type Task } from '#mesh/runtime'
 import { TABLES, type Transaction } from '#mesh/store'
 import type { Composer } from './composer.ts'
 import type { ConversationsDeps } from './deps.ts'
@@ -23,9 +23,8 @@ const MIN_LIFETIME_S = 3_600
 export class Receipts implements Runnable {
   readonly #deps: ConversationsDeps
   readonly #composer: Composer
+  readonly #bell = new Bell()
   #task: Task | undefined
-  #waiting = true
-  #wake: (() => void) | undefined
 
   constructor(deps: ConversationsDeps, composer: Composer) {
     this.#deps = deps
@@ -34,6 +33,7 @@ export class Receipts implements Runnable {
 
   async start(): Promise<void> {
     const { log } = this.#deps
+    this.#bell.ring() // a crash may have left some
     this.#task = spawn(
       (signal) => this.#run(signal),
       (error) => log.error('receipts stopped', { error }),
@@ -47,24 +47,20 @@ export class Receipts implements Runnable {
   /** Remembers that an envelope arrived, in the transaction that reads it. */
   add(tx: Transaction, id: EnvelopeId, expiryMs: number): void {
     tx.put(TABLES.receipts, idBytes(id), new ByteWriter(6).u48(expiryMs).finish())
-    tx.onCommit(() => {
-      this.#waiting = true
-      this.#wake?.()
-    })
+    tx.onCommit(() => this.#bell.ring())
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#deps
     while (!signal.aborted) {
-      if (!this.#waiting) await this.#change(signal)
+      await this.#bell.heard(signal)
       if (signal.aborted) return
       await clock.sleep(QUIET_MS, signal)
-      this.#waiting = false
       try {
         while ((await this.#issue()) === MAX_IDS && !signal.aborted);
       } catch (error) {
         log.warn('receipts could not be written; trying again', { error })
-        this.#waiting = true
+        this.#bell.ring()
         await clock.sleep(RETRY_MS, signal)
       }
     }
@@ -72,7 +68,7 @@ export class Receipts implements Runnable {
 
   /** Makes one receipt of what waits; says how many ids are in it. */
   async #issue(): Promise<number> {
-    const { db, crypto, clock, self, intake } = this.#deps
+    const { db, crypto, clock, self } = this.#deps
     return db.transaction(async (tx) => {
       const ids: EnvelopeId[] = []
       let untilMs = 0
@@ -91,24 +87,12 @@ export class Receipts implements Runnable {
         lifetimeS: Math.min(Math.max(leftS, MIN_LIFETIME_S), MAX_LIFETIME_S),
         payload: encodeRetraction(ids),
       })
-      await intake.storeOwn(tx, envelope)
+      await this.#composer.publish(tx, envelope)
       return ids.length
     })
   }
 
   #ownInbox(): ReturnType<typeof addressOfKey> {
     return addressOfKey(this.#deps.self.keys.inboxKey)
-  }
-
-  #change(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        signal.removeEventListener('abort', done)
-        this.#wake = undefined
-        resolve()
-      }
-      this.#wake = done
-      signal.addEventListener('abort', done, { once: true })
-    })
   }
 }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import { ByteReader, ByteWriter } from '#mesh/codec'
 import { portableCrypto } from '#mesh/crypto'
 import { isMeshError } from '#mesh/errors'
 import { deviceIdOf, personIdOf } from '#mesh/ids'
 import { bindAuthor, isAuthorBound } from './author.ts'
 import { cardUri, issueCard, MAX_CARD_URI_CHARACTERS, parseCardUri, readCard } from './card.ts'
 import { assertCertificateValid, issueCertificate, readCertificate } from './certificate.ts'
-import { cleanName } from './name.ts'
+import { cleanName, readName } from './name.ts'
 import { deriveAuthorSeed, derivePerson } from './person.ts'
 import { issueRevocation, readRevocation } from './revocation.ts'
 import { fingerprint, safetyNumber } from './safety-number.ts'
@@ -29,6 +30,13 @@ describe('24 words', () => {
       }),
       { numRuns: 20 },
     )
+  })
+
+  it('may stand in a numbered list, as they are shown', () => {
+    const list = wordsOf(ENTROPY)
+      .split(' ')
+      .map((word, i) => `${i + 1}. ${word}`)
+    assert.deepEqual(entropyOfWords(list.join('\n')), ENTROPY)
   })
 
   it('say which word is wrong and what was meant', () => {
@@ -173,8 +181,23 @@ describe('a contact card', () => {
 describe('a name', () => {
   it('is kept in one form', () => assert.equal(cleanName('  Zoe\u0308  of\u00a0the attic '), 'Zoë of the attic'))
 
+  it('may be drawn in colour, and in letters that this runtime does not know yet', () => {
+    for (const text of ['\u2764\ufe0f', '\u{1f9f6} knits', '\u{3fff0}']) assert.equal(cleanName(text), text)
+  })
+
+  it('is refused as the fault of whoever wrote it when a card or certificate holds another form', () => {
+    for (const name of ['', ' a', 'a\u202eb', 'e\u0301']) {
+      const reader = new ByteReader(new ByteWriter().text8(name).finish())
+      assert.throws(
+        () => readName(reader),
+        (error) => isMeshError(error, 'MESH_BYTES_INVALID') && error.blame === 'peer',
+        JSON.stringify(name),
+      )
+    }
+  })
+
   it('holds no control, bidi or invisible characters, and fits', () => {
-    for (const text of ['', '   ', 'a\u0007b', 'a\u202eb', 'a\u200bb', 'a\nb', 'x'.repeat(33), 'ä'.repeat(17)]) {
+    for (const text of ['', '   ', 'a\u0007b', 'a\u202eb', 'a\u200bb', 'a\u3164b', 'a\ud800b', 'a\nb', 'x'.repeat(33), 'ä'.repeat(17)]) {
       assert.throws(
         () => cleanName(text),
         (error) => isMeshError(error, 'MESH_NAME_INVALID'),

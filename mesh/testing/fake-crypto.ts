@@ -1,5 +1,5 @@
 import { sha256 } from '@noble/hashes/sha2.js'
-import { concatBytes, equalBytes } from '#mesh/codec'
+import { compareBytes, concatBytes, equalBytes } from '#mesh/codec'
 import type { Crypto } from '#mesh/ports'
 
 /** A crypto that counts; see {@link fakeCrypto}. */
@@ -37,7 +37,8 @@ export function fakeCrypto(): FakeCrypto {
       return equalBytes(signatureOf(key, message), signature)
     },
     x25519PublicKey: publicKey,
-    x25519: (secret, key) => sha256(concatBytes(publicKey(secret), key)),
+    // Both sides arrive at the same, and so would anybody who sees the two public keys.
+    x25519: (secret, key) => sha256(concatBytes(...[publicKey(secret), key].sort(compareBytes))),
     aeadSeal(key, nonce, plaintext, associated) {
       const ciphertext = masked(key, nonce, plaintext)
       return concatBytes(ciphertext, tagOf(key, nonce, ciphertext, associated))

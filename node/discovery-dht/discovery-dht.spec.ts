@@ -3,15 +3,11 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { Key } from 'interface-datastore'
 import { addressOfKey } from '#mesh/envelope'
 import { isMeshError } from '#mesh/errors'
-import { type DeviceId, deviceIdOf } from '#mesh/ids'
-import { silentLog } from '#mesh/ports'
-import { fakeClock, seededRandom } from '#mesh/testing'
-import { nodeCrypto, systemClock } from '#node/crypto'
-import { Host } from '#node/host'
+import { deviceIdOf } from '#mesh/ids'
+import { fakeClock } from '#mesh/testing'
+import { nodeCrypto } from '#node/crypto'
 import { issueAnnouncement, readAnnouncement } from './announcement.ts'
 import { BoundedDatastore } from './bounded-datastore.ts'
-import { LanDht } from './lan-dht.ts'
-import { PeopleFinder } from './people-finder.ts'
 import { limitDht } from './stream-limit.ts'
 
 const crypto = nodeCrypto()
@@ -77,52 +73,3 @@ describe('requests to the DHT', () => {
     assert.equal(served, 101)
   })
 })
-
-describe('people behind another node', () => {
-  it('are found through it, and dialled', async () => {
-    const nodes = await Promise.all([10, 11, 12].map((seed) => startNode(seed)))
-    const [a, c, b] = nodes
-    assert.ok(a && b && c)
-    const finders: PeopleFinder[] = []
-    try {
-      const target = c.host.addresses.find((address) => address.startsWith('/ip4/127.0.0.1/tcp/')) ?? ''
-      for (const { host } of [a, b]) await host.dial([target], AbortSignal.timeout(5_000))
-      const own = b.host.addresses.find((address) => address.startsWith('/ip4/127.0.0.1/tcp/')) ?? ''
-      // kad-dht looks for itself first, and lets every other question wait for that.
-      await systemClock.sleep(1_500)
-      const found = Promise.withResolvers<{ device: DeviceId; addresses: string[] }>()
-      const finder = (node: typeof a, wanted: boolean, addresses: Uint8Array[]): PeopleFinder =>
-        new PeopleFinder({
-          dht: node.dht,
-          crypto,
-          clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 40, signal) },
-          random: seededRandom('finder'),
-          log: silentLog,
-          device: node.host.device,
-          inboxSeed: node.inboxSeed,
-          addresses: () => addresses,
-          hasPeers: () => true,
-          wanted: () => (wanted ? [addressOfKey(crypto.ed25519PublicKey(b.inboxSeed))] : []),
-          found: (who, where) => found.resolve({ device: who, addresses: where }),
-        })
-      finders.push(finder(b, false, [multiaddr(own).decapsulateCode(421).bytes]), finder(a, true, []))
-      for (const one of finders) await one.start()
-      const { device: who, addresses } = await found.promise
-      assert.equal(who, b.host.device)
-      assert.equal(await a.host.dial(addresses, AbortSignal.timeout(5_000)), b.host.device)
-    } finally {
-      await Promise.all(finders.map((one) => one.stop()))
-      await Promise.all(nodes.map(({ host }) => host.stop()))
-    }
-  }).timeout(20_000)
-})
-
-async function startNode(number: number): Promise<{ host: Host; dht: LanDht; inboxSeed: Uint8Array }> {
-  const dht = new LanDht({ crypto, clock: systemClock })
-  const host = new Host(
-    { deviceSeed: new Uint8Array(32).fill(number), crypto, clock: systemClock, log: silentLog, isBlocked: () => false },
-    { port: 0, listen: ['/ip4/127.0.0.1/tcp/0'], services: { dht: dht.service }, datastore: new BoundedDatastore() },
-  )
-  await host.start()
-  return { host, dht, inboxSeed: new Uint8Array(32).fill(number + 100) }
-}

@@ -47,7 +47,7 @@ export class LanDht {
     const { inbox } = readAnnouncement(this.#crypto, announcement, this.#clock.now())
     let takers = 0
     for await (const event of this.#running.put(keyOf(inbox), announcement, { signal })) {
-      if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') takers += 1
+      if (event.name === 'PEER_RESPONSE') takers += 1
     }
     return takers
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PLAUSIBLE_SINCE_MS } from '#mesh/envelope'
 import { isMeshError } from '#mesh/errors'
 import { fakeClock, seededRandom } from '#mesh/testing'
 import { nodeCrypto } from '#node/crypto'
@@ -41,7 +42,7 @@ describe('the key store', () => {
 
   it('never overwrites an identity', async () => {
     await createKeystore({ dir, ...parts })
-    await assert.rejects(createKeystore({ dir, ...parts }), (error) => isMeshError(error, 'NODE_KEYSTORE_DAMAGED'))
+    await assert.rejects(createKeystore({ dir, ...parts }), (error) => isMeshError(error, 'NODE_KEYSTORE_EXISTS'))
   })
 
   it('takes up a person from entropy, on a new device', async () => {
@@ -68,6 +69,69 @@ describe('the key store', () => {
     }
   })
 
+  it('quotes nothing of a damaged file in its errors', async () => {
+    await createKeystore({ dir, ...parts })
+    const whole = await readFile(keystorePath(dir), 'utf8')
+    await writeFile(keystorePath(dir), whole.replace('"plain": "', '"plain": '))
+    await assert.rejects(openKeystore({ dir, crypto }), (error) => isMeshError(error, 'NODE_KEYSTORE_DAMAGED') && error.cause === undefined)
+  })
+
+  it('is refused as damaged when any of its bytes changed and it means something else', async () => {
+    const made = await createKeystore({ dir, ...parts })
+    const whole = await readFile(keystorePath(dir))
+    for (let at = 0; at < whole.length; at += 7) {
+      const changed = Buffer.from(whole)
+      changed[at] = (changed[at] ?? 0) ^ 1
+      await writeFile(keystorePath(dir), changed)
+      const found = await openKeystore({ dir, crypto }).catch((error: unknown) => error)
+      if (!isMeshError(found, 'NODE_KEYSTORE_DAMAGED')) assert.deepEqual(withoutName(found), withoutName(made), `byte ${at}`)
+    }
+  })
+
+  it('says of a file by a newer version that it is one', async () => {
+    await createKeystore({ dir, ...parts })
+    await writeFile(keystorePath(dir), '{"version": 2, "something": "new"}')
+    await assert.rejects(openKeystore({ dir, crypto }), (error) => isMeshError(error, 'NODE_KEYSTORE_DAMAGED') && error.message.includes('newer'))
+  })
+
+  it('says so when there is no identity, or something else in its place', async () => {
+    const unreadable = (error: unknown): boolean => isMeshError(error, 'NODE_DATA_UNREADABLE') && error.hint !== undefined
+    await assert.rejects(openKeystore({ dir, crypto }), unreadable)
+    await mkdir(keystorePath(dir))
+    await assert.rejects(openKeystore({ dir, crypto }), unreadable)
+    await writeFile(join(root, 'file'), '')
+    await assert.rejects(createKeystore({ dir: join(root, 'file', 'data'), ...parts }), unreadable)
+  })
+
+  it('follows a directory to another disk, and no key file to another place', async () => {
+    await createKeystore({ dir: join(root, 'disk'), ...parts })
+    await symlink(join(root, 'disk'), dir)
+    await openKeystore({ dir, crypto })
+    await rename(keystorePath(dir), join(root, 'elsewhere.json'))
+    await symlink(join(root, 'elsewhere.json'), keystorePath(dir))
+    await assert.rejects(openKeystore({ dir, crypto }), (error) => isMeshError(error, 'NODE_DATA_UNREADABLE'))
+  })
+
+  it('is written whole or not at all, and leaves nothing beside it', async () => {
+    await mkdir(dir, { mode: 0o700 })
+    await writeFile(`${keystorePath(dir)}.new`, 'half of', { mode: 0o644 }) // a crash before the rename
+    assert.equal(await keystoreExists(dir), false)
+    await createKeystore({ dir, ...parts })
+    assert.deepEqual(await readdir(dir), ['keystore.json'])
+    assert.equal((await stat(keystorePath(dir))).mode & 0o777, 0o600)
+  })
+
+  it('dates a certificate so that it counts elsewhere, even when this machine has no clock', async () => {
+    const { certificate } = await createKeystore({ dir, ...parts, clock: fakeClock(0) })
+    assert.ok(certificate.createdMs >= PLAUSIBLE_SINCE_MS)
+  })
+
+  it('takes no empty passphrase', async () => {
+    const passphrase = async (): Promise<Uint8Array> => new Uint8Array(0)
+    await assert.rejects(createKeystore({ dir, ...parts, passphrase }), (error) => isMeshError(error, 'NODE_PASSPHRASE_NEEDED'))
+    assert.equal(await keystoreExists(dir), false)
+  })
+
   it('locks the secrets by a passphrase, and tells a wrong one from none', async () => {
     const passphrase = async (): Promise<Uint8Array> => new TextEncoder().encode('correct horse')
     const made = await createKeystore({ dir, ...parts, passphrase })
@@ -84,3 +148,8 @@ describe('the key store', () => {
     assert.deepEqual(await stretchBySodium(passphrase, salt), await stretchPortably(passphrase, salt))
   }).timeout(30_000)
 })
+
+/** The name stands in the file unsigned: its owner may change it. */
+function withoutName(secrets: unknown): unknown {
+  return { ...(secrets as object), name: undefined }
+}

@@ -5,12 +5,13 @@
  * encrypted (Argon2id, ChaCha20-Poly1305). Written beside and renamed, so that a crash leaves the old
  * file or the new one.
  */
-import { open, readFile, rename, stat } from 'node:fs/promises'
+import { open, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { base64urlnopad } from '@scure/base'
 import { z } from 'zod'
 import { concatBytes, encodeUtf8 } from '#mesh/codec'
-import { MeshError } from '#mesh/errors'
+import { PLAUSIBLE_SINCE_MS } from '#mesh/envelope'
+import { isMeshError, MeshError } from '#mesh/errors'
 import {
   CERTIFICATE_VALIDITY_MS,
   type Certificate,
@@ -66,6 +67,8 @@ const fileShape = z.strictObject({
   ]),
 })
 type KeystoreFile = z.infer<typeof fileShape>
+/** What every version of the file says, so that an older program knows a newer file from a damaged one. */
+const anyShape = z.object({ version: z.int().positive() })
 
 /** Where the secrets lie. */
 export function keystorePath(dir: string): string {
@@ -86,7 +89,7 @@ export async function keystoreExists(dir: string): Promise<boolean> {
   }
 }
 
-/** Makes an identity, or takes up that of `entropy` with a new device. Never overwrites one. @throws MeshError `NODE_KEYSTORE_*`, `NODE_DATA_UNREADABLE`, `MESH_NAME_INVALID` */
+/** Makes an identity, or takes up that of `entropy` with a new device. Never overwrites one. @throws MeshError `NODE_KEYSTORE_EXISTS`, `NODE_KEYSTORE_TOO_OPEN`, `NODE_DATA_UNREADABLE`, `NODE_PASSPHRASE_NEEDED` for an empty one, `MESH_NAME_INVALID` */
 export async function createKeystore(options: {
   dir: string
   crypto: Crypto
@@ -100,12 +103,13 @@ export async function createKeystore(options: {
   const name = cleanName(options.name)
   await ensurePrivateDir(dir)
   if (await keystoreExists(dir))
-    throw new MeshError('NODE_KEYSTORE_DAMAGED', 'there is an identity here already', { hint: 'Choose another data directory with --data.' })
+    throw new MeshError('NODE_KEYSTORE_EXISTS', `there is an identity in ${dir} already`, { hint: 'Choose another data directory with --data.' })
   const entropy = options.entropy ?? random.bytes(ENTROPY_BYTES)
   const deviceSeed = random.bytes(SEED_BYTES)
   const person = derivePerson(crypto, entropy)
   const device = deviceIdOf(crypto.ed25519PublicKey(deviceSeed))
-  const createdMs = clock.now()
+  // A machine without a clock would write 1970, and everybody with one would call the certificate expired.
+  const createdMs = Math.max(clock.now(), PLAUSIBLE_SINCE_MS)
   const certificate = issueCertificate(crypto, person.personSeed, { device, createdMs, expiresMs: createdMs + CERTIFICATE_VALIDITY_MS, name })
   const plain = concatBytes(entropy, deviceSeed)
   const secrets =
@@ -125,20 +129,21 @@ export async function openKeystore(options: { dir: string; crypto: Crypto; passp
   try {
     const entropy = plain.slice(0, ENTROPY_BYTES)
     const deviceSeed = plain.slice(ENTROPY_BYTES)
-    if (deviceSeed.length !== SEED_BYTES) throw damaged(undefined)
+    if (deviceSeed.length !== SEED_BYTES) throw damaged()
     const person = derivePerson(crypto, entropy)
     const device = deviceIdOf(crypto.ed25519PublicKey(deviceSeed))
     const certificate = readCertificate(crypto, decode(file.certificate))
-    if (certificate.device !== device || certificate.person !== person.person) throw damaged(undefined)
+    if (certificate.device !== device || certificate.person !== person.person) throw damaged()
     return { entropy, deviceSeed, device, certificate, name: cleanName(file.name), person }
   } catch (cause) {
-    throw damaged(cause)
+    throw isMeshError(cause) ? damaged() : cause
   } finally {
     plain.fill(0)
   }
 }
 
 async function sealSecrets(crypto: Crypto, random: Random, plain: Uint8Array, passphrase: Uint8Array): Promise<KeystoreFile['secrets']> {
+  assertNotEmpty(passphrase)
   const [salt, nonce] = [random.bytes(ARGON2.saltBytes), random.bytes(NONCE_BYTES)]
   const key = await stretchPassphrase(passphrase, salt)
   const sealed = crypto.aeadSeal(key, nonce, plain, LABEL)
@@ -156,8 +161,9 @@ async function openSecrets(crypto: Crypto, secrets: KeystoreFile['secrets'], ask
     })
   }
   const passphrase = await ask()
+  assertNotEmpty(passphrase)
   const [salt, nonce] = [decode(secrets.salt), decode(secrets.nonce)]
-  if (salt.length !== ARGON2.saltBytes || nonce.length !== NONCE_BYTES) throw damaged(undefined)
+  if (salt.length !== ARGON2.saltBytes || nonce.length !== NONCE_BYTES) throw damaged()
   const key = await stretchPassphrase(passphrase, salt)
   const plain = crypto.aeadOpen(key, nonce, decode(secrets.sealed), LABEL)
   key.fill(0)
@@ -168,12 +174,41 @@ async function openSecrets(crypto: Crypto, secrets: KeystoreFile['secrets'], ask
 }
 
 async function readKeystore(path: string): Promise<KeystoreFile> {
+  const text = await readText(path)
+  const content = parseJson(text)
+  const any = anyShape.safeParse(content)
+  if (any.success && any.data.version > VERSION) {
+    throw new MeshError('NODE_KEYSTORE_DAMAGED', 'the key file of this node was written by a newer version', {
+      hint: 'Start that version, or choose another data directory with --data.',
+      detail: { version: any.data.version },
+    })
+  }
+  const file = fileShape.safeParse(content)
+  if (!file.success) throw damaged()
+  return file.data
+}
+
+async function readText(path: string): Promise<string> {
   try {
-    const bytes = await readFile(path)
-    if (bytes.length > MAX_FILE_BYTES) throw new Error('too large')
-    return fileShape.parse(JSON.parse(bytes.toString('utf8')))
+    const handle = await open(path, 'r')
+    try {
+      if ((await handle.stat()).size > MAX_FILE_BYTES) throw damaged()
+      return await handle.readFile('utf8')
+    } finally {
+      await handle.close()
+    }
   } catch (cause) {
-    throw damaged(cause)
+    if (isMeshError(cause)) throw cause
+    throw new MeshError('NODE_DATA_UNREADABLE', `${path} cannot be read`, { cause, hint: 'Check the disk, and that the file is yours.' })
+  }
+}
+
+/** Without a cause in its errors: what the parser says quotes the file, and the file holds secrets. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw damaged()
   }
 }
 
@@ -208,14 +243,19 @@ async function writePrivately(dir: string, file: KeystoreFile): Promise<void> {
 function decode(text: string): Uint8Array {
   try {
     return base64urlnopad.decode(text)
-  } catch (cause) {
-    throw damaged(cause)
+  } catch {
+    throw damaged()
   }
 }
 
-function damaged(cause: unknown): MeshError {
+function assertNotEmpty(passphrase: Uint8Array): void {
+  if (passphrase.length === 0)
+    throw new MeshError('NODE_PASSPHRASE_NEEDED', 'a passphrase cannot be empty', { hint: 'Look into the file it came from, or type it again.' })
+}
+
+/** Never with the error underneath: it may quote the file. */
+function damaged(): MeshError {
   return new MeshError('NODE_KEYSTORE_DAMAGED', 'the key file of this node is damaged', {
-    cause,
     hint: 'Restore keystore.json from a copy, or start with another --data and --restore from the 24 words.',
   })
 }

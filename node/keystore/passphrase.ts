@@ -15,12 +15,28 @@ export async function stretchBySodium(passphrase: Uint8Array, salt: Uint8Array):
     () => undefined,
   )
   if (sodium === undefined) return undefined
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
   const key = Buffer.alloc(ARGON2.keyBytes)
-  sodium.crypto_pwhash(key, Buffer.from(passphrase), Buffer.from(salt), ARGON2.passes, ARGON2.memoryKiB * 1_024, sodium.crypto_pwhash_ALG_ARGON2ID13)
+  // In libsodium's thread: links and timers go on meanwhile.
+  sodium.crypto_pwhash_async(
+    key,
+    asBuffer(passphrase),
+    asBuffer(salt),
+    ARGON2.passes,
+    ARGON2.memoryKiB * 1_024,
+    sodium.crypto_pwhash_ALG_ARGON2ID13,
+    (error) => (error === null || error === undefined ? resolve() : reject(error)),
+  )
+  await promise
   return new Uint8Array(key)
 }
 
 /** In JavaScript. */
 export function stretchPortably(passphrase: Uint8Array, salt: Uint8Array): Promise<Uint8Array> {
   return argon2idAsync(passphrase, salt, { m: ARGON2.memoryKiB, t: ARGON2.passes, p: 1, dkLen: ARGON2.keyBytes })
+}
+
+/** The same memory, so that wiping it leaves no copy. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

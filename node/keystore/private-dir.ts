@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir } from 'node:fs/promises'
+import { chmod, lstat, mkdir, stat } from 'node:fs/promises'
 import { MeshError } from '#mesh/errors'
 
 /** Bits for group and others: none may be set on anything that holds secrets. */
@@ -21,9 +21,9 @@ export async function ensurePrivateDir(dir: string): Promise<void> {
   await assertPrivate(dir, 'directory', '700')
 }
 
-/** Asserts that a file or directory belongs to this user and nobody else can read it. */
+/** Asserts that a file (itself, not one it points to) or directory (it may lie on another disk) belongs to this user and nobody else can read it. */
 export async function assertPrivate(path: string, kind: 'directory' | 'file', mode: string): Promise<void> {
-  const found = await lstat(path).catch((cause: unknown) => {
+  const found = await (kind === 'file' ? lstat(path) : stat(path)).catch((cause: unknown) => {
     throw new MeshError('NODE_DATA_UNREADABLE', `${path} cannot be read`, { cause, hint: 'Check that you own it.' })
   })
   if (kind === 'directory' ? !found.isDirectory() : !found.isFile()) {

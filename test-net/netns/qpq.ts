@@ -40,7 +40,7 @@ class QpqFailed extends Error {
 }
 
 /** Runs `qpq <args> --json --data <data>` in a node's namespace; returns the objects it printed. Throws when the exit code is not 0. */
-export async function qpq(space: NodeSpace, data: string, args: readonly string[], timeoutMs = COMMAND_TIMEOUT_MS): Promise<Array<Record<string, unknown>>> {
+async function qpq(space: NodeSpace, data: string, args: readonly string[], timeoutMs = COMMAND_TIMEOUT_MS): Promise<Array<Record<string, unknown>>> {
   const { code, stdout, stderr } = await space.exec(['sh', LAUNCHER, ...args, '--json', '--data', data], { timeoutMs })
   if (code !== 0) throw new QpqFailed(code, `qpq ${args.join(' ')} on ${space.name} ended with ${code}: ${stderr.trim() || stdout.trim()}`)
   return stdout
