@@ -20,7 +20,7 @@ await withStreet('capture', async ({ lab, lan1, root }) => {
   const file = join(root, 'lan.pcap')
   const recorder = await lab.addNode('recorder')
   await recorder.join(lan1, { ipv4: '169.254.1.9/16' })
-  const tcpdump = recorder.start(['ip', 'netns', 'exec', lan1.namespace, 'tcpdump', '-i', 'br0', '-U', '-s', '0', '-Z', 'root', '-w', file])
+  const tcpdump = recorder.start(['ip', 'netns', 'exec', lan1.namespace, 'tcpdump', '-i', 'br0', '-U', '--immediate-mode', '-s', '0', '-Z', 'root', '-w', file])
   await eventually('the recording starts', async () => (tcpdump.errors.some((line) => line.includes('listening on')) ? true : undefined))
 
   await Promise.all([a.up(), b.up()])
@@ -40,6 +40,8 @@ await withStreet('capture', async ({ lab, lan1, root }) => {
   const words = [a, b].flatMap((person) => person.node.process.lines.flatMap(wordsIn))
   assert.equal(words.length, 48, 'both nodes showed their words on request')
   await Promise.all([a.down(), b.down()])
+  // The last packets leave the kernel's ring a moment later.
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
   await tcpdump.stop()
 
   const recording = await readFile(file)
