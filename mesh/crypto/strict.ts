@@ -33,7 +33,7 @@ export function isStrict(publicKey: Uint8Array, signature: Uint8Array): boolean 
 
 /** True for a canonical Ed25519 key that is not of small order. */
 function isUsableKey(publicKey: Uint8Array): boolean {
-  const y = publicKey.slice()
+  const y = Uint8Array.from(publicKey) // not slice(): that of a Buffer is a view, and the caller's key would change
   y[31] = (y[31] ?? 0) & 0x7f
   return isBelow(y, PRIME) && !isSmallOrder(publicKey)
 }

@@ -84,6 +84,17 @@ export function cryptoContract(name: string, make: () => Promise<Crypto> | Crypt
       for (const length of [0, 31, 33]) assert.equal(crypto.x25519(secret, new Uint8Array(length).fill(9)), undefined)
     })
 
+    it('judges keys in a Buffer like any other bytes, and leaves them as they are', () => {
+      for (let i = 0; i < 16; i++) {
+        const seed = new Uint8Array(32).fill(i)
+        const key = Buffer.from(crypto.ed25519PublicKey(seed))
+        const before = toHex(key)
+        const signature = Buffer.from(crypto.ed25519Sign(seed, Uint8Array.of(i)))
+        assert.ok(crypto.ed25519Verify(key, Uint8Array.of(i), signature))
+        assert.equal(toHex(key), before)
+      }
+    })
+
     it('judges wrong lengths as invalid instead of throwing', () => {
       const key = crypto.ed25519PublicKey(new Uint8Array(32))
       for (const length of [0, 31, 33, 64]) assert.equal(crypto.ed25519Verify(new Uint8Array(length), Uint8Array.of(), new Uint8Array(64)), false)
