@@ -51,9 +51,11 @@ export function issueAnnouncement(crypto: Crypto, inboxSeed: Uint8Array, about: 
 }
 
 /** Reads and verifies an announcement as of `nowMs`. @throws MeshError (peer) `MESH_BYTES_*`, `MESH_VERSION_UNKNOWN`, `MESH_SIGNATURE_INVALID`, `MESH_CERTIFICATE_EXPIRED` */
-export function readAnnouncement(crypto: Crypto, bytes: Uint8Array, nowMs: number): Announcement {
-  if (bytes.length > MAX_ANNOUNCEMENT_BYTES) throw new MeshError('MESH_BYTES_INVALID', 'an announcement is too long', { detail: { bytes: bytes.length } })
-  const reader = new ByteReader(bytes.slice())
+export function readAnnouncement(crypto: Crypto, given: Uint8Array, nowMs: number): Announcement {
+  if (given.length > MAX_ANNOUNCEMENT_BYTES) throw new MeshError('MESH_BYTES_INVALID', 'an announcement is too long', { detail: { bytes: given.length } })
+  // A copy, and never a Buffer (whose `slice` is none): kad-dht hands out views of what it received.
+  const bytes = new Uint8Array(given)
+  const reader = new ByteReader(bytes)
   const version = reader.u8()
   if (version !== VERSION) throw new MeshError('MESH_VERSION_UNKNOWN', `announcement version ${version} is not known here`)
   const inboxKey = reader.bytes(PUBLIC_KEY_BYTES)
@@ -65,7 +67,7 @@ export function readAnnouncement(crypto: Crypto, bytes: Uint8Array, nowMs: numbe
   const addresses = Array.from({ length: count }, () => reader.bytes(reader.u8()))
   const signature = reader.bytes(SIGNATURE_BYTES)
   reader.end()
-  if (expiresMs < nowMs || expiresMs - issuedMs > MAX_VALIDITY_MS || issuedMs > nowMs + MAX_AHEAD_MS) {
+  if (expiresMs < nowMs || expiresMs < issuedMs || expiresMs - issuedMs > MAX_VALIDITY_MS || issuedMs > nowMs + MAX_AHEAD_MS) {
     throw new MeshError('MESH_CERTIFICATE_EXPIRED', 'an announcement is not of this time')
   }
   if (!crypto.ed25519Verify(inboxKey, concatBytes(LABEL, bytes.subarray(0, bytes.length - SIGNATURE_BYTES)), signature)) {

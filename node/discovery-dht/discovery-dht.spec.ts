@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { multiaddr } from '@multiformats/multiaddr'
+import fc from 'fast-check'
 import { Key } from 'interface-datastore'
 import { addressOfKey } from '#mesh/envelope'
 import { isMeshError } from '#mesh/errors'
 import { deviceIdOf } from '#mesh/ids'
-import { fakeClock } from '#mesh/testing'
 import { nodeCrypto } from '#node/crypto'
 import { issueAnnouncement, readAnnouncement } from './announcement.ts'
 import { BoundedDatastore } from './bounded-datastore.ts'
-import { limitDht } from './stream-limit.ts'
 
 const crypto = nodeCrypto()
 const INBOX = new Uint8Array(32).fill(1)
@@ -34,6 +33,30 @@ describe('an announcement', () => {
     assert.throws(() => readAnnouncement(crypto, Uint8Array.of(...bytes, ...bytes), NOW), isMeshError)
   })
 
+  it('is read from a Buffer as from any bytes, for every key, and left as it was', () => {
+    for (let fill = 1; fill < 20; fill++) {
+      const given = Buffer.from(issueAnnouncement(crypto, new Uint8Array(32).fill(fill), about))
+      const before = given.toString('hex')
+      assert.equal(readAnnouncement(crypto, given, NOW).device, device)
+      assert.equal(given.toString('hex'), before)
+    }
+  })
+
+  it('reads or refuses whatever bytes come, and never anything else', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 1_100 }), (noise) => {
+        assert.throws(() => readAnnouncement(crypto, noise, NOW), isMeshError)
+      }),
+    )
+  })
+
+  it('fits into 1 KiB with eight long addresses, and is not issued after it expires', () => {
+    const long = issueAnnouncement(crypto, INBOX, { ...about, addresses: Array.from({ length: 12 }, () => new Uint8Array(99)) })
+    assert.ok(long.length <= 1_024)
+    assert.equal(readAnnouncement(crypto, long, NOW).addresses.length, 8)
+    assert.throws(() => readAnnouncement(crypto, issueAnnouncement(crypto, INBOX, { ...about, issuedMs: NOW + 2 * HOUR }), NOW), isMeshError)
+  })
+
   it('counts neither after its time, nor from the future, nor for longer than two days', () => {
     assert.throws(() => readAnnouncement(crypto, bytes, NOW + HOUR + 1), isMeshError)
     assert.throws(() => readAnnouncement(crypto, bytes, NOW - 25 * HOUR), isMeshError)
@@ -50,26 +73,23 @@ describe('the datastore of the DHT', () => {
     assert.ok(store.has(new Key('/peers/one')))
     assert.ok(!store.has(new Key('/dht/record/1')))
     assert.throws(() => store.put(new Key('/dht/record/large'), new Uint8Array(3_000)), RangeError)
+    assert.throws(() => store.put(new Key('/dht/provider/x/y'), new Uint8Array(8)), RangeError)
   })
-})
 
-describe('requests to the DHT', () => {
-  it('are limited for each peer', () => {
-    const clock = fakeClock()
-    type Middleware = Parameters<Parameters<typeof limitDht>[0]['use']>[1]
-    const middlewares: Middleware[] = []
-    limitDht({ use: (_, one) => void middlewares.push(one) }, clock)
-    const [middleware] = middlewares
-    let served = 0
-    let aborted = 0
-    const ask = (peer: string): void => {
-      const stream = { direction: 'inbound', abort: () => aborted++ }
-      // Only what the middleware looks at; a whole stream would need a connection.
-      if (typeof middleware === 'function') void middleware(stream as never, { remotePeer: peer } as never, () => served++)
+  it('is bounded in bytes as well, and forgets what was used longest ago', () => {
+    const store = new BoundedDatastore()
+    for (let i = 0; i < 600; i++) {
+      void store.put(new Key(`/dht/record/${i}`), new Uint8Array(2_048))
+      void store.get(new Key('/dht/record/0'))
     }
-    for (let i = 0; i < 150; i++) ask('one')
-    assert.deepEqual([served, aborted], [100, 50])
-    ask('two')
-    assert.equal(served, 101)
+    assert.equal(store.dhtRows, 512)
+    assert.ok(store.has(new Key('/dht/record/0')) && !store.has(new Key('/dht/record/1')))
+  })
+
+  it('bounds the peers that strangers talk of', () => {
+    const store = new BoundedDatastore()
+    for (let i = 0; i < 3_000; i++) void store.put(new Key(`/peers/${i}`), new Uint8Array(100))
+    assert.deepEqual([store.has(new Key('/peers/1999')), store.has(new Key('/peers/2000'))], [false, true])
+    assert.throws(() => store.put(new Key('/peers/large'), new Uint8Array(10_000)), RangeError)
   })
 })

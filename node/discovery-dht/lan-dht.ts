@@ -2,13 +2,15 @@
  * kad-dht among the nodes of a mesh: its own protocol, private addresses, and nothing in it but
  * announcements that verify. A hint for finding people behind more than one hop, never proof.
  */
+import type { StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
 import { type KadDHT, type KadDHTComponents, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { base64urlnopad } from '@scure/base'
 import { decodeUtf8, encodeUtf8 } from '#mesh/codec'
-import { MeshError } from '#mesh/errors'
+import { isMeshError, MeshError } from '#mesh/errors'
 import { type Address, idBytes } from '#mesh/ids'
 import type { Clock, Crypto } from '#mesh/ports'
 import { type Announcement, readAnnouncement } from './announcement.ts'
+import { limitRequests, RequestBudget } from './stream-limit.ts'
 
 /** Apart from every public DHT. */
 export const DHT_PROTOCOL = '/qpq/lan/kad/1.0.0'
@@ -16,6 +18,12 @@ export const DHT_PROTOCOL = '/qpq/lan/kad/1.0.0'
 const NAMESPACE = 'qpq'
 /** Streams of the DHT at a time with one peer, each way. */
 const MAX_STREAMS = 8
+/**
+ * Namespaces that kad-dht would accept besides ours: keys of libp2p peers, and every name that a plain
+ * object inherits. It looks up `validators[name]`, so a record under `/constructor/` was judged by `Object`,
+ * which has no objection.
+ */
+const REFUSED = ['pk', ...Object.getOwnPropertyNames(Object.prototype)]
 
 /** See the head of this file. */
 export class LanDht {
@@ -36,9 +44,9 @@ export class LanDht {
       clientMode: false,
       maxInboundStreams: MAX_STREAMS,
       maxOutboundStreams: MAX_STREAMS,
-      validators: { [NAMESPACE]: async (key, value) => void this.#read(key, value), pk: refuse },
+      validators: { ...Object.fromEntries(REFUSED.map((name) => [name, refuse])), [NAMESPACE]: async (key, value) => void this.#read(key, value) },
       selectors: { [NAMESPACE]: (key, values) => this.#newest(key, values) },
-    })(components as KadDHTComponents)
+    })(limited(components as KadDHTComponents, new RequestBudget(this.#clock)))
     return this.#dht
   }
 
@@ -47,19 +55,29 @@ export class LanDht {
     const { inbox } = readAnnouncement(this.#crypto, announcement, this.#clock.now())
     let takers = 0
     for await (const event of this.#running.put(keyOf(inbox), announcement, { signal })) {
-      if (event.name === 'PEER_RESPONSE') takers += 1
+      if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') takers += 1
     }
     return takers
   }
 
-  /** What the mesh knows about an inbox; verified, the newest found. */
+  /**
+   * What the mesh knows about an inbox; verified, the newest found. One peer that answers nonsense, or
+   * keeps an old announcement and takes no other, ends kad-dht's lookup; what was found until then counts.
+   */
   async get(inbox: Address, signal: AbortSignal): Promise<Announcement | undefined> {
     const key = keyOf(inbox)
     let newest: Announcement | undefined
-    for await (const event of this.#running.get(key, { signal })) {
-      if (event.name !== 'VALUE') continue
-      const found = this.#read(key, event.value)
-      if (newest === undefined || found.issuedMs > newest.issuedMs) newest = found
+    const note = (value: Uint8Array | undefined): void => {
+      const found = value === undefined ? undefined : this.#tryRead(key, value)
+      if (found !== undefined && found.issuedMs > (newest?.issuedMs ?? -1)) newest = found
+    }
+    try {
+      for await (const event of this.#running.get(key, { signal })) {
+        if (event.name === 'VALUE') note(event.value)
+        else if (event.name === 'PEER_RESPONSE') note(event.record?.value)
+      }
+    } catch (error) {
+      if (newest === undefined) throw error
     }
     return newest
   }
@@ -75,11 +93,21 @@ export class LanDht {
     return announcement
   }
 
+  #tryRead(key: Uint8Array, value: Uint8Array): Announcement | undefined {
+    try {
+      return this.#read(key, value)
+    } catch (error) {
+      if (isMeshError(error)) return undefined // anybody may answer anything: what does not verify was not said
+      throw error
+    }
+  }
+
+  /** Which of the values counts; kad-dht has checked each under its own key, which need not be this one. */
   #newest(key: Uint8Array, values: readonly Uint8Array[]): number {
     let best = 0
     let bestMs = -1
     values.forEach((value, at) => {
-      const { issuedMs } = this.#read(key, value)
+      const issuedMs = this.#tryRead(key, value)?.issuedMs ?? -1
       if (issuedMs > bestMs) [best, bestMs] = [at, issuedMs]
     })
     return best
@@ -97,4 +125,22 @@ function textKey(inbox: Address): string {
 /** Public keys of libp2p peers have no place here. */
 async function refuse(): Promise<void> {
   throw new MeshError('MESH_PROTOCOL_VIOLATION', 'this DHT holds announcements only')
+}
+
+/** The same components, with a registrar that puts the limits in front of the handler. */
+function limited(components: KadDHTComponents, budget: RequestBudget): KadDHTComponents {
+  const { registrar } = components
+  const handle = (protocol: string, handler: StreamHandler, options?: StreamHandlerOptions): Promise<void> =>
+    registrar.handle(protocol, limitRequests(handler, budget), options)
+  return overlay(components, { registrar: overlay(registrar, { handle }) })
+}
+
+/** `target` with some of its properties replaced. */
+function overlay<T extends object>(target: T, replaced: Partial<T>): T {
+  return new Proxy(target, {
+    get(_, name) {
+      const value: unknown = Reflect.get(Object.hasOwn(replaced, name) ? replaced : target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
 }

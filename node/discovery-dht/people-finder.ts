@@ -24,13 +24,16 @@ export interface PeopleFinderDeps {
   readonly found: (device: DeviceId, addresses: string[]) => void
 }
 
-/** First look after the start, and between two, ms ± a half. */
+/** Between two looks whether anybody is connected, ms ± a half: the first peer is soon told where we are. */
 const FIRST_MS = 5_000
+/** Between two rounds, ms ± a half. */
 const EVERY_MS = 60_000
 /** Between two announcements of the same addresses, ms. */
 const ANNOUNCE_MS = 30 * 60_000
 /** Lookups of one round: a round costs a few hundred packets at the most. */
 const MAX_LOOKUPS = 20
+/** Lookups at a time. */
+const PARALLEL = 3
 /** One question to the DHT may take this long, ms. */
 const QUERY_MS = 15_000
 
@@ -63,10 +66,20 @@ export class PeopleFinder implements Runnable {
     let pauseMs = FIRST_MS
     while (!signal.aborted) {
       await clock.sleep(pauseMs / 2 + randomBelow(random, pauseMs), signal)
-      pauseMs = EVERY_MS
-      if (signal.aborted || !hasPeers()) continue
+      if (signal.aborted) return
+      pauseMs = hasPeers() ? EVERY_MS : FIRST_MS
+      if (!hasPeers()) continue
       await this.#announce(signal)
-      for (const inbox of this.#round()) if (!signal.aborted) await this.#look(inbox, signal)
+      const round = this.#round().values()
+      await Promise.all(Array.from({ length: PARALLEL }, () => this.#lookAll(round, signal)))
+    }
+  }
+
+  /** Takes one after the other from a round that others take from, too. */
+  async #lookAll(round: Iterable<Address>, signal: AbortSignal): Promise<void> {
+    for (const inbox of round) {
+      if (signal.aborted) return
+      await this.#look(inbox, signal)
     }
   }
 
@@ -94,11 +107,9 @@ export class PeopleFinder implements Runnable {
     const { dht, log, found } = this.#deps
     try {
       const announcement = await dht.get(inbox, AbortSignal.any([signal, AbortSignal.timeout(QUERY_MS)]))
-      if (announcement === undefined || announcement.inbox !== inbox) return
-      found(
-        announcement.device,
-        announcement.addresses.flatMap((address) => textOf(address, announcement.device)),
-      )
+      if (announcement === undefined || announcement.inbox !== inbox || signal.aborted) return
+      const addresses = announcement.addresses.flatMap((address) => textOf(address, announcement.device))
+      if (addresses.length > 0) found(announcement.device, addresses)
     } catch (error) {
       log.debug('somebody was not found', { inbox, error })
     }
@@ -113,10 +124,13 @@ export class PeopleFinder implements Runnable {
   }
 }
 
-/** The address to dial, with the device that has to answer there. */
+/** The address to dial, with the device that has to answer there; only plain ones, which need no name server and no third party. */
 function textOf(address: Uint8Array, device: DeviceId): string[] {
   try {
-    return [multiaddr(address).encapsulate(`/p2p/${device}`).toString()]
+    const plain = multiaddr(address)
+    const names = plain.getComponents().map(({ name }) => name)
+    if (!/^(ip6zone,)?ip[46],(tcp|udp,quic-v1)$/.test(names.join())) return []
+    return [plain.encapsulate(`/p2p/${device}`).toString()]
   } catch {
     return [] // whoever signs may write anything: what is no multiaddr is no hint
   }

@@ -1,27 +1,89 @@
-import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+/**
+ * What one peer may ask of the DHT: kad-dht itself answers whatever comes, as fast as it comes.
+ *
+ * `libp2p.use` would be the place for this, but in libp2p 3.3 every inbound stream adds its handler to
+ * the list of middlewares, for good: the second request is handled twice, and requests of our own are
+ * answered by ourselves. So the handler is wrapped before it is registered.
+ */
+import type { Connection, Stream, StreamHandler, StreamMessageEvent } from '@libp2p/interface'
 import type { Clock } from '#mesh/ports'
-import { DHT_PROTOCOL } from './lan-dht.ts'
 
 /** Requests that one peer may make at once, and regains each second: a lookup makes tens, a flood thousands. */
 const BURST = 100
 const PER_SECOND = 2
-/** Peers remembered; the oldest is forgotten first. */
+/** Peers remembered; the one that was silent longest is forgotten first. */
 const MAX_PEERS = 256
+/** Bytes of a request: a record of 1 KiB, its key twice, and room. */
+const MAX_REQUEST_BYTES = 4_096
+/** Bytes of the varint in front of a request; three are 2 MiB. */
+const MAX_PREFIX_BYTES = 3
 
-/** Limits what each peer may ask and put: kad-dht opens a stream for each request. */
-export function limitDht(libp2p: Pick<Libp2p, 'use'>, clock: Clock): void {
-  const buckets = new Map<string, { tokens: number; at: number }>()
-  libp2p.use(DHT_PROTOCOL, (stream: Stream, connection: Connection, next) => {
-    if (stream.direction === 'outbound') return next(stream, connection)
-    const peer = connection.remotePeer.toString()
-    const now = clock.monotonic()
-    const bucket = buckets.get(peer) ?? { tokens: BURST, at: now }
-    const tokens = Math.min(BURST, bucket.tokens + ((now - bucket.at) / 1_000) * PER_SECOND)
-    buckets.delete(peer)
-    buckets.set(peer, { tokens: Math.max(0, tokens - 1), at: now })
-    const oldest = buckets.keys().next()
-    if (buckets.size > MAX_PEERS && oldest.done !== true) buckets.delete(oldest.value)
-    if (tokens < 1) stream.abort(new Error('too many requests'))
-    else next(stream, connection)
-  })
+/** Says whether a peer may ask once more. */
+export class RequestBudget {
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #peers = new Map<string, { tokens: number; at: number }>()
+
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock
+  }
+
+  take(peer: string): boolean {
+    const now = this.#clock.monotonic()
+    const known = this.#peers.get(peer) ?? { tokens: BURST, at: now }
+    const tokens = Math.min(BURST, known.tokens + ((now - known.at) / 1_000) * PER_SECOND)
+    this.#peers.delete(peer)
+    this.#peers.set(peer, { tokens: tokens < 1 ? tokens : tokens - 1, at: now })
+    const oldest = this.#peers.keys().next()
+    if (this.#peers.size > MAX_PEERS && oldest.done !== true) this.#peers.delete(oldest.value)
+    return tokens >= 1
+  }
+
+  /** Peers remembered now. */
+  get size(): number {
+    return this.#peers.size
+  }
 }
+
+/** Watches that a stream brings one request and nothing behind it: our kad-dht opens a stream for each. */
+export class RequestMeter {
+  #prefix = 0
+  #prefixBytes = 0
+  #left: number | undefined
+
+  /** False when the request is too large or another one follows. */
+  take(chunk: Uint8Array): boolean {
+    let at = 0
+    for (; this.#left === undefined && at < chunk.length; at++) {
+      const byte = chunk[at] ?? 0
+      this.#prefix += (byte & 0x7f) * 2 ** (7 * this.#prefixBytes)
+      this.#prefixBytes += 1
+      if (byte < 0x80) this.#left = this.#prefix
+      else if (this.#prefixBytes >= MAX_PREFIX_BYTES) return false
+    }
+    if (this.#left === undefined) return true
+    this.#left -= chunk.length - at
+    return this.#prefix <= MAX_REQUEST_BYTES && this.#left >= 0
+  }
+}
+
+/** The handler of the DHT behind its limits. */
+export function limitRequests(handler: StreamHandler, budget: RequestBudget): StreamHandler {
+  return (stream: Stream, connection: Connection) => {
+    if (!budget.take(connection.remotePeer.toString())) {
+      stream.abort(new Error('too many requests'))
+      return
+    }
+    const meter = new RequestMeter()
+    // Before the handler, so that what is too much never reaches it.
+    stream.addEventListener('message', (event: StreamMessageEvent) => {
+      const chunk = event.data instanceof Uint8Array ? event.data : event.data.subarray()
+      if (meter.take(chunk)) return
+      event.stopImmediatePropagation()
+      stream.abort(new Error('one small request for each stream'))
+    })
+    return handler(stream, connection)
+  }
+}
+
+/** Nothing any more: a `LanDht` limits its requests itself. Stays until nobody calls it. */
+export function limitDht(_libp2p: unknown, _clock: unknown): void {}

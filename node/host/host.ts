@@ -14,7 +14,7 @@ import { ping } from '@libp2p/ping'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions, type ServiceFactoryMap } from 'libp2p'
 import { concatBytes } from '#mesh/codec'
-import { isMeshError } from '#mesh/errors'
+import { isMeshError, MeshError } from '#mesh/errors'
 import { type DeviceId, deviceIdOf, parseDeviceId } from '#mesh/ids'
 import type { Clock, Crypto, Log } from '#mesh/ports'
 import type { Runnable } from '#mesh/runtime'
@@ -91,6 +91,13 @@ export class Host implements Runnable {
     libp2p.addEventListener('peer:connect', (event) => this.#tell(event.detail, true))
     libp2p.addEventListener('peer:disconnect', (event) => this.#tell(event.detail, false))
     await libp2p.start()
+    // libp2p goes on without a single address (see `faultTolerance`); a node that nobody can dial shall say so.
+    if (libp2p.getMultiaddrs().length > 0) return
+    await libp2p.stop()
+    throw new MeshError('NODE_PORT_IN_USE', `nothing could be opened to listen on: ${this.#listen.join(', ')}`, {
+      detail: { listen: this.#listen.join() },
+      hint: 'Another program has the port, or the address is not one of this machine. Choose others with --port or --listen.',
+    })
   }
 
   async stop(): Promise<void> {
@@ -245,7 +252,14 @@ export class Host implements Runnable {
     const device = deviceOf(peer)
     if (device === undefined) return
     const address = this.libp2p.getConnections(peer)[0]?.remoteAddr.toString() ?? ''
-    for (const listener of this.#listeners) listener({ device, isUp, address })
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener({ device, isUp, address })
+      } catch (error) {
+        // Thrown out of libp2p's event it would end the process.
+        this.#deps.log.error('somebody who listens for peers failed', { device, error })
+      }
+    }
   }
 }
 

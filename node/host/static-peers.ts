@@ -15,6 +15,8 @@ export interface StaticPeersDeps {
 /** First and longest pause between attempts, ms: a rebooting neighbour is found again soon, an absent one is not bothered. */
 const RETRY_MIN_MS = 1_000
 const RETRY_MAX_MS = 60_000
+/** A connection that lived so long starts again with the short pause, ms; one that is ended at once is not dialled each second. */
+const SETTLED_MS = 30_000
 /** How often a connection that is up is looked at, ms. */
 const LOOK_MS = 2_000
 
@@ -56,8 +58,9 @@ export class StaticPeers implements Runnable {
     while (!signal.aborted) {
       try {
         const device = await host.dial([address], signal)
-        pauseMs = RETRY_MIN_MS
+        const since = clock.monotonic()
         while (device !== undefined && !signal.aborted && host.isConnected(device)) await clock.sleep(LOOK_MS, signal)
+        if (clock.monotonic() - since >= SETTLED_MS) pauseMs = RETRY_MIN_MS
       } catch (error) {
         log.debug('a static peer was not reached', { address, error })
       }

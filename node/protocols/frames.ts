@@ -27,32 +27,42 @@ export class FrameDecoder {
 
   /** The frames that `chunk` completes. @throws MeshError `MESH_FRAME_TOO_LARGE` (peer) for a length of 0 or above the limit */
   push(chunk: Uint8Array): Uint8Array[] {
-    const frames: Uint8Array[] = []
-    let rest = chunk
-    while (rest.length > 0) {
-      if (this.#used > 0) rest = this.#fill(rest, frames)
-      else {
-        const length = lengthOf(rest)
-        if (length !== undefined && rest.length >= LENGTH_BYTES + length) {
-          frames.push(rest.subarray(LENGTH_BYTES, LENGTH_BYTES + length))
-          rest = rest.subarray(LENGTH_BYTES + length)
-        } else rest = this.#keep(rest, length === undefined ? LENGTH_BYTES : LENGTH_BYTES + length)
-      }
-    }
-    return frames
+    return [...this.cut(chunk)]
   }
 
-  /** Goes on with the frame that is kept. */
-  #fill(chunk: Uint8Array, frames: Uint8Array[]): Uint8Array {
+  /** As `push`, one at a time: 256 KiB hold 52,000 smallest frames, which cost far more once they are objects. To be taken to the end. */
+  *cut(chunk: Uint8Array): Generator<Uint8Array> {
+    let rest = chunk
+    while (rest.length > 0) {
+      if (this.#used > 0) {
+        rest = this.#fill(rest)
+        const frame = this.#takeKept()
+        if (frame !== undefined) yield frame
+        continue
+      }
+      const length = lengthOf(rest)
+      if (length !== undefined && rest.length >= LENGTH_BYTES + length) {
+        const frame = rest.subarray(LENGTH_BYTES, LENGTH_BYTES + length)
+        rest = rest.subarray(LENGTH_BYTES + length)
+        yield frame
+      } else rest = this.#keep(rest, length === undefined ? LENGTH_BYTES : LENGTH_BYTES + length)
+    }
+  }
+
+  /** Goes on with the length or the frame that is kept; returns what is left of the chunk. */
+  #fill(chunk: Uint8Array): Uint8Array {
     const length = lengthOf(this.#kept.subarray(0, this.#used))
-    const wanted = (length === undefined ? LENGTH_BYTES : LENGTH_BYTES + length) - this.#used
-    const rest = this.#keep(chunk, this.#used + wanted)
-    if (length !== undefined && this.#used === LENGTH_BYTES + length) {
-      frames.push(this.#kept.subarray(LENGTH_BYTES, this.#used))
-      this.#kept = new Uint8Array(0)
-      this.#used = 0
-    } else if (length === undefined) lengthOf(this.#kept.subarray(0, this.#used))
-    return rest
+    return this.#keep(chunk, length === undefined ? LENGTH_BYTES : LENGTH_BYTES + length)
+  }
+
+  /** The frame that is kept, once it is complete. */
+  #takeKept(): Uint8Array | undefined {
+    const length = lengthOf(this.#kept.subarray(0, this.#used))
+    if (length === undefined || this.#used < LENGTH_BYTES + length) return undefined
+    const frame = this.#kept.subarray(LENGTH_BYTES, this.#used)
+    this.#kept = new Uint8Array(0)
+    this.#used = 0
+    return frame
   }
 
   /** Keeps bytes until `size` are here; returns the others. Grows with what has arrived, never with what is claimed. */

@@ -94,7 +94,14 @@ export class LinkKeeper implements Runnable {
     const peer = deviceOf(peerId)
     if (this.#isStopped || peer === undefined || peer < this.#deps.device || this.#openers.has(peer)) return
     const task = spawn(
-      (signal) => this.#keepOpen(peer, signal),
+      async (signal) => {
+        try {
+          await this.#keepOpen(peer, signal)
+        } finally {
+          // The peer may have gone and come back meanwhile, and has another opener then.
+          if (this.#openers.get(peer) === task) this.#openers.delete(peer)
+        }
+      },
       (error) => this.#deps.log.warn('a link is no longer kept', { peer, error }),
     )
     this.#openers.set(peer, task)
@@ -109,7 +116,7 @@ export class LinkKeeper implements Runnable {
       try {
         const stream = await libp2p.dialProtocol(peerId, SYNC_PROTOCOL, { signal: AbortSignal.any([signal, AbortSignal.timeout(OPEN_MS)]) })
         const connection = libp2p.getConnections(peerId).find((candidate) => candidate.streams.includes(stream))
-        if (connection === undefined) stream.abort(new Error('the connection is gone'))
+        if (connection === undefined || signal.aborted) stream.abort(new Error('the connection is gone'))
         else await this.#run(streamLink(stream, connection))
       } catch (error) {
         if (signal.aborted) return
@@ -118,7 +125,6 @@ export class LinkKeeper implements Runnable {
       pauseMs = clock.monotonic() - started > SETTLED_MS ? RETRY_MIN_MS : Math.min(2 * pauseMs, RETRY_MAX_MS)
       await clock.sleep(pauseMs / 2 + randomBelow(random, pauseMs), signal)
     }
-    this.#openers.delete(peer)
   }
 
   /** Runs the exchange; the newest link of a peer is the one that counts. */
@@ -135,6 +141,7 @@ export class LinkKeeper implements Runnable {
   async #attach(link: Link): Promise<void> {
     try {
       await this.#deps.attach(link)
+      await link.close() // whoever forgets to, does not leave half a stream behind
     } catch (error) {
       this.#deps.log.debug('a link ended', { peer: link.peer, error, ...(isMeshError(error) ? { code: error.code } : {}) })
       link.abort(error instanceof Error ? error : new Error(String(error)))

@@ -10,8 +10,14 @@ import { parseDeviceId } from '#mesh/ids'
 import type { Link } from '#mesh/ports'
 import { FrameDecoder, frameWithLength } from './frames.ts'
 
-/** Frames that may wait for the reader, bytes; one more read of the socket may come on top. */
+/** What may wait for the reader, bytes; one more read of the socket may come on top. */
 const PAUSE_ABOVE_BYTES = 256 * 1_024
+/** What a piece of it costs besides its bytes: a peer may send single bytes. */
+const CHUNK_COST_BYTES = 256
+/** What may wait for the peer while the next frame is handed over, bytes: one frame keeps the line busy. */
+const KEEP_BYTES = 64 * 1_024
+/** A peer that takes less than this in `stallMs` makes no progress, bytes. */
+const PROGRESS_BYTES = 1_024
 /** A peer that takes nothing for so long has stalled, ms. */
 const STALL_MS = 30_000
 /** Time for what was sent to leave when a link is closed, ms. */
@@ -19,8 +25,13 @@ const CLOSE_MS = 5_000
 /** The session has its own idea of an idle link; libp2p's two minutes would end every quiet one. ms, one day. */
 const INACTIVITY_MS = 86_400_000
 
+/** What can be tuned, for tests. */
+interface StreamLinkOptions {
+  readonly stallMs?: number
+}
+
 /** Wraps an open stream; `connection` has proven who the peer is. */
-export function streamLink(stream: Stream, connection: Connection): Link {
+export function streamLink(stream: Stream, connection: Connection, { stallMs = STALL_MS }: StreamLinkOptions = {}): Link {
   const reader = new FrameReader(stream)
   stream.inactivityTimeout = INACTIVITY_MS
   let queue: Promise<void> = Promise.resolve()
@@ -33,35 +44,57 @@ export function streamLink(stream: Stream, connection: Connection): Link {
     address: connection.remoteAddr.toString(),
     send(frame) {
       const framed = frameWithLength(frame)
-      queue = queue.then(() => sendNow(stream, framed, abort))
+      queue = queue.then(() => sendNow(stream, framed, stallMs, abort))
       return queue
     },
     frames: () => reader,
     async close() {
       reader.end()
-      await stream.close({ signal: AbortSignal.timeout(CLOSE_MS) }).catch((error: unknown) => stream.abort(asError(error)))
+      await closeStream(stream, queue)
     },
     abort,
   }
 }
 
-async function sendNow(stream: Stream, framed: Uint8Array, abort: (reason: Error) => void): Promise<void> {
+/** Lets what is queued leave, says that no more comes, and gives the peer a while to do the same. */
+async function closeStream(stream: Stream, queue: Promise<void>): Promise<void> {
+  const signal = AbortSignal.timeout(CLOSE_MS)
+  // Half a stream would count among the peer's few until he thinks of it; abort does nothing to one that is closed.
+  signal.addEventListener('abort', () => stream.abort(new Error('the peer does not close')), { once: true })
+  await queue.catch(() => {}) // whoever sent has been told; the abort above ends a queue that stands
+  if (stream.status === 'open') await stream.close({ signal }).catch((error: unknown) => stream.abort(asError(error)))
+}
+
+async function sendNow(stream: Stream, framed: Uint8Array, stallMs: number, abort: (reason: Error) => void): Promise<void> {
   if (stream.writeStatus !== 'writable') throw closed()
-  let canTakeMore: boolean
   try {
-    canTakeMore = stream.send(framed)
+    if (stream.send(framed)) return
   } catch (cause) {
     throw closed(cause)
   }
-  if (canTakeMore) return
   try {
-    await drained(stream, AbortSignal.timeout(STALL_MS))
+    await taken(stream, stallMs)
   } catch (cause) {
     if (stream.writeStatus !== 'writable') throw closed(cause)
     const stalled = new MeshError('MESH_PEER_STALLED', 'the peer does not read what it is sent', { cause })
     abort(stalled)
     throw stalled
   }
+}
+
+/**
+ * Waits until the peer has taken most of what waits for it. A single `drain` is not enough: it comes with
+ * each window the peer opens, however small, and the buffer would grow by a frame for each.
+ */
+async function taken(stream: Stream, stallMs: number): Promise<void> {
+  let deadline = AbortSignal.timeout(stallMs)
+  let before = stream.writeBufferLength
+  do {
+    await drained(stream, deadline)
+    if (before - stream.writeBufferLength < PROGRESS_BYTES) continue
+    before = stream.writeBufferLength
+    deadline = AbortSignal.timeout(stallMs)
+  } while (stream.writeBufferLength > KEEP_BYTES)
 }
 
 function drained(stream: Stream, signal: AbortSignal): Promise<void> {
@@ -76,18 +109,22 @@ function drained(stream: Stream, signal: AbortSignal): Promise<void> {
     const onDrain = (): void => done()
     const onClose = (): void => done(new Error('the stream ended'))
     const onAbort = (): void => done(new Error('no progress'))
+    if (stream.writeStatus !== 'writable' || signal.aborted) return done(new Error('the stream ended'))
     stream.addEventListener('drain', onDrain, { once: true })
     stream.addEventListener('close', onClose, { once: true })
     signal.addEventListener('abort', onAbort, { once: true })
   })
 }
 
-/** The frames of a stream, paused while the reader is behind. */
+/**
+ * The frames of a stream, paused while the reader is behind. What arrives is kept as it is and cut when
+ * it is asked for. Data that libp2p still holds counts as well: the end comes after it.
+ */
 class FrameReader implements AsyncIterable<Uint8Array> {
   readonly #stream: Stream
   readonly #decoder = new FrameDecoder()
-  readonly #frames: Uint8Array[] = []
-  #bytes = 0
+  #chunks: Uint8Array[] = []
+  #waiting = 0
   #isEnded = false
   #reason: Error | undefined
   #wake: (() => void) | undefined
@@ -96,7 +133,8 @@ class FrameReader implements AsyncIterable<Uint8Array> {
     this.#stream = stream
     stream.addEventListener('message', this.#onMessage)
     stream.addEventListener('close', this.#onClose, { once: true })
-    stream.addEventListener('remoteCloseWrite', this.#onRemoteEnd, { once: true })
+    stream.addEventListener('end', this.#onEnd, { once: true })
+    if (stream.readableEnded) this.#onEnd()
   }
 
   /** No more frames after those that wait; none at all after a reason. */
@@ -104,41 +142,64 @@ class FrameReader implements AsyncIterable<Uint8Array> {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#reason = reason
+    if (reason !== undefined) this.#chunks = []
     this.#stream.removeEventListener('message', this.#onMessage)
+    this.#stream.removeEventListener('close', this.#onClose)
+    this.#stream.removeEventListener('end', this.#onEnd)
     this.#wake?.()
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     for (;;) {
       if (this.#reason !== undefined) throw this.#reason
-      const frame = this.#frames.shift()
-      if (frame !== undefined) {
-        this.#bytes -= frame.length
-        if (this.#bytes <= PAUSE_ABOVE_BYTES / 2 && this.#stream.readStatus === 'paused') this.#stream.resume()
-        yield frame
-      } else if (this.#isEnded) return
+      const chunk = this.#chunks.shift()
+      if (chunk !== undefined) yield* this.#cut(chunk)
+      else if (this.#isEnded) return
       else await this.#change()
     }
   }
 
-  readonly #onMessage = (event: StreamMessageEvent): void => {
+  *#cut(chunk: Uint8Array): Generator<Uint8Array> {
     try {
-      const chunk = event.data instanceof Uint8Array ? event.data : event.data.subarray()
-      for (const frame of this.#decoder.push(chunk)) {
-        this.#frames.push(frame)
-        this.#bytes += frame.length
+      for (const frame of this.#decoder.cut(chunk)) {
+        yield frame
+        if (this.#reason !== undefined) return
       }
-      if (this.#bytes > PAUSE_ABOVE_BYTES && this.#stream.readStatus === 'readable') this.#stream.pause()
-      this.#wake?.()
     } catch (error) {
       this.end(asError(error))
       this.#stream.abort(asError(error))
+      throw error
+    }
+    this.#waiting -= chunk.length + CHUNK_COST_BYTES
+    if (this.#waiting <= PAUSE_ABOVE_BYTES / 2 && this.#stream.readStatus === 'paused') this.#resume()
+  }
+
+  #resume(): void {
+    try {
+      this.#stream.resume()
+    } catch (cause) {
+      this.end(closed(cause)) // the connection went away under the stream
     }
   }
 
-  readonly #onClose = (event: StreamCloseEvent): void => this.end(event.error === undefined ? undefined : closed(event.error))
+  readonly #onMessage = (event: StreamMessageEvent): void => {
+    const chunk = plain(event.data instanceof Uint8Array ? event.data : event.data.subarray())
+    this.#chunks.push(chunk)
+    this.#waiting += chunk.length + CHUNK_COST_BYTES
+    if (this.#waiting > PAUSE_ABOVE_BYTES && this.#stream.readStatus === 'readable') this.#stream.pause()
+    this.#wake?.()
+  }
 
-  readonly #onRemoteEnd = (): void => this.end()
+  readonly #onClose = (event: StreamCloseEvent): void => {
+    if (event.error !== undefined) this.end(closed(event.error))
+    else if (this.#stream.readBufferLength === 0) this.end()
+  }
+
+  /** Comes before `close`, also when the stream was reset. */
+  readonly #onEnd = (): void => {
+    const { status } = this.#stream
+    this.end(status === 'reset' || status === 'aborted' ? closed(new Error(`the stream was ${status}`)) : undefined)
+  }
 
   #change(): Promise<void> {
     return new Promise((resolve) => {
@@ -148,6 +209,11 @@ class FrameReader implements AsyncIterable<Uint8Array> {
       }
     })
   }
+}
+
+/** The same bytes, never as a Buffer, whose `slice` does not copy: whoever thinks it does changes what others read. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function closed(cause?: unknown): MeshError {

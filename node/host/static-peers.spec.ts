@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { type DeviceId, deviceIdOf } from '#mesh/ids'
+import { silentLog } from '#mesh/ports'
+import { type FakeClock, fakeClock, seededRandom, settle } from '#mesh/testing'
+import { nodeCrypto } from '#node/crypto'
+import { StaticPeers, type StaticPeersDeps } from './static-peers.ts'
+
+const ADDRESS = '/ip4/10.0.0.1/tcp/7717'
+const device = deviceIdOf(nodeCrypto().ed25519PublicKey(new Uint8Array(32).fill(1)))
+
+/** A host whose only peer can be switched on and off. */
+class FakeHost {
+  isUp = true
+  isReachable = true
+  readonly dials: number[] = []
+  readonly #clock: FakeClock
+
+  constructor(clock: FakeClock) {
+    this.#clock = clock
+  }
+
+  async dial(): Promise<DeviceId> {
+    this.dials.push(this.#clock.monotonic())
+    if (!this.isReachable) throw new Error('nobody there')
+    return device
+  }
+
+  isConnected(): boolean {
+    return this.isUp
+  }
+
+  subscribe(): () => void {
+    return () => {}
+  }
+}
+
+describe('static peers', () => {
+  let clock: FakeClock
+  let host: FakeHost
+  let peers: StaticPeers
+
+  beforeEach(() => {
+    clock = fakeClock()
+    host = new FakeHost(clock)
+    const deps: StaticPeersDeps = { host, clock, random: seededRandom('static'), log: silentLog }
+    peers = new StaticPeers(deps, [ADDRESS])
+  })
+
+  afterEach(async () => {
+    await peers.stop()
+    assert.equal(clock.sleepers, 0)
+  })
+
+  it('are dialled at once, and again soon after a connection that lasted is lost', async () => {
+    await peers.start()
+    await clock.advance(60_000)
+    assert.deepEqual(host.dials, [0])
+    host.isUp = false
+    await clock.advance(4_000)
+    assert.equal(host.dials.length, 2)
+  })
+
+  it('are dialled more and more seldom while they are away', async () => {
+    host.isReachable = false
+    await peers.start()
+    await clock.advance(60_000)
+    const inFirstMinute = host.dials.length
+    assert.ok(inFirstMinute >= 5 && inFirstMinute <= 9, String(inFirstMinute))
+    await clock.advance(600_000)
+    assert.ok(host.dials.length - inFirstMinute <= 20)
+  })
+
+  it('are not dialled each second when they end every connection at once', async () => {
+    host.isUp = false
+    await peers.start()
+    await clock.advance(60_000)
+    assert.ok(host.dials.length <= 9, String(host.dials.length))
+  })
+
+  it('are dialled at once when the network changed', async () => {
+    host.isReachable = false
+    await peers.start()
+    await clock.advance(200_000)
+    const before = host.dials.length
+    peers.hurry()
+    await settle()
+    assert.equal(host.dials.length, before + 1)
+  })
+})
