@@ -6,7 +6,7 @@ import type { Clock, Crypto, Link, Log, Random } from '#mesh/ports'
 import type { Runnable } from '#mesh/runtime'
 import type { NodeOptions } from '#node/config'
 import { LanDiscovery } from '#node/discovery'
-import { BoundedDatastore, LanDht, limitDht, PeopleFinder } from '#node/discovery-dht'
+import { BoundedDatastore, LanDht, PeopleFinder } from '#node/discovery-dht'
 import { DEFAULT_HOST_LIMITS, Dialer, freePort, Host, ROUTER_HOST_LIMITS, StaticPeers } from '#node/host'
 import type { Secrets } from '#node/keystore'
 import { LinkKeeper } from '#node/protocols'
@@ -61,10 +61,10 @@ export async function makeNetwork(deps: NetworkDeps, options: NodeOptions): Prom
   return { host, dialer, discovery, parts: [host, dialer, links, peers, ...(discovery === undefined ? [] : [discovery]), ...people] }
 }
 
-/** Looks for contacts through the DHT, whose requests are limited once the host has started. */
+/** Looks for contacts through the DHT. */
 function peopleFinder(deps: NetworkDeps, host: Host, dialer: Dialer, dht: LanDht): Runnable {
   const { secrets, crypto, clock, random, log, wanted } = deps
-  const finder = new PeopleFinder({
+  return new PeopleFinder({
     dht,
     crypto,
     clock,
@@ -77,13 +77,6 @@ function peopleFinder(deps: NetworkDeps, host: Host, dialer: Dialer, dht: LanDht
     wanted,
     found: (device, addresses) => dialer.found(device, addresses),
   })
-  return {
-    async start() {
-      limitDht(host.libp2p, clock)
-      await finder.start()
-    },
-    stop: () => finder.stop(),
-  }
 }
 
 /** The keeper of links wants the libp2p node, which exists once the host has started. */

@@ -1,4 +1,3 @@
 export { BoundedDatastore } from './bounded-datastore.ts'
 export { LanDht } from './lan-dht.ts'
 export { PeopleFinder, type PeopleFinderDeps } from './people-finder.ts'
-export { limitDht } from './stream-limit.ts'

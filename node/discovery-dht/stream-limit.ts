@@ -84,6 +84,3 @@ export function limitRequests(handler: StreamHandler, budget: RequestBudget): St
     return handler(stream, connection)
   }
 }
-
-/** Nothing any more: a `LanDht` limits its requests itself. Stays until nobody calls it. */
-export function limitDht(_libp2p: unknown, _clock: unknown): void {}
