@@ -1,5 +1,6 @@
 import type { QuicComponents } from '@chainsafe/libp2p-quic'
 import type { Transport } from '@libp2p/interface'
+import { pacedQuic } from '#node/transports'
 
 /** Makes the QUIC transport. */
 export type QuicTransport = () => (components: QuicComponents) => Transport
@@ -8,7 +9,7 @@ export type QuicTransport = () => (components: QuicComponents) => Transport
 export async function loadQuic(): Promise<QuicTransport | string> {
   try {
     const { quic } = await import('@chainsafe/libp2p-quic')
-    return () => quic()
+    return () => pacedQuic(quic)
   } catch (error) {
     return `off: its binary does not load here (${error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'unknown'})`
   }

@@ -1,0 +1,1 @@
+export { pacedQuic, QUIC_LIMITS } from './paced-quic.ts'
