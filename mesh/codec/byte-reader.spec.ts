@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { isMeshError } from '#mesh/errors'
-import { ByteReader, ByteWriter, compareBytes, concatBytes, equalBytes } from './index.ts'
+import { ByteReader, ByteWriter, compareBytes, concatBytes, copyBytes, equalBytes } from './index.ts'
 
 describe('byte reader and writer', () => {
   it('reads back what was written', () => {
@@ -59,6 +59,14 @@ describe('byte strings', () => {
     assert.ok(compareBytes(Uint8Array.of(0x7f), Uint8Array.of(0x80)) < 0)
     assert.ok(compareBytes(Uint8Array.of(1), Uint8Array.of(1, 0)) < 0)
     assert.equal(compareBytes(Uint8Array.of(1, 2), Uint8Array.of(1, 2)), 0)
+  })
+
+  it('are copied into memory of their own, also out of a Buffer, whose slice is a view', () => {
+    const pool = Buffer.from([1, 2, 3, 4])
+    const copy = copyBytes(pool.subarray(1, 3))
+    pool.fill(0)
+    assert.deepEqual(copy, Uint8Array.of(2, 3))
+    assert.equal(copy.buffer.byteLength, 2, 'nothing but the bytes is kept in memory')
   })
 
   it('are equal only with equal length and content', () => {

@@ -1,3 +1,11 @@
+/**
+ * The same bytes in memory of their own. `slice` would do for a Uint8Array, but that of a Buffer, as networks
+ * and databases give them, is a view: it changes with what it was cut from, and keeps all of it in memory.
+ */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes)
+}
+
 /** The parts, one after the other, in new memory. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0

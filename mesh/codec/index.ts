@@ -1,3 +1,3 @@
 export { ByteReader, decodeUtf8, encodeUtf8 } from './byte-reader.ts'
 export { ByteWriter } from './byte-writer.ts'
-export { compareBytes, concatBytes, equalBytes } from './bytes.ts'
+export { compareBytes, concatBytes, copyBytes, equalBytes } from './bytes.ts'

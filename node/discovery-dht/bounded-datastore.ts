@@ -4,6 +4,7 @@
  */
 import { MemoryDatastore } from 'datastore-core'
 import { Key } from 'interface-datastore'
+import { copyBytes } from '#mesh/codec'
 
 /** How much of one kind is kept. */
 interface Quota {
@@ -31,7 +32,8 @@ export class BoundedDatastore extends MemoryDatastore {
     const shelf = this.#shelfOf(name)
     if (shelf === undefined && name.startsWith(DHT_PREFIX)) throw new RangeError('this DHT keeps announcements only')
     for (const old of shelf?.add(name, value.length) ?? []) void super.delete(new Key(old))
-    return super.put(key, value)
+    // What libp2p encodes is cut from a pool of 64 KiB: kept as it is, a row of 200 bytes would keep all of that.
+    return super.put(key, copyBytes(value))
   }
 
   override get(key: Key): ReturnType<MemoryDatastore['get']> {

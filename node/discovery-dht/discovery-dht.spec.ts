@@ -86,6 +86,17 @@ describe('the datastore of the DHT', () => {
     assert.ok(store.has(new Key('/dht/record/0')) && !store.has(new Key('/dht/record/1')))
   })
 
+  it('keeps the bytes of a row and not the pool they were cut from', async () => {
+    const store = new BoundedDatastore()
+    const pool = Buffer.alloc(65_536, 7)
+    const key = new Key('/peers/one')
+    void store.put(key, pool.subarray(1_000, 1_200))
+    pool.fill(0)
+    const kept = await store.get(key)
+    assert.deepEqual(kept, new Uint8Array(200).fill(7))
+    assert.equal(kept.buffer.byteLength, 200)
+  })
+
   it('bounds the peers that strangers talk of', () => {
     const store = new BoundedDatastore()
     for (let i = 0; i < 3_000; i++) void store.put(new Key(`/peers/${i}`), new Uint8Array(100))
