@@ -3,14 +3,12 @@
  *
  *   node test-net/checks/all.ts netns    what needs network namespaces
  *   node test-net/checks/all.ts kill     what pulls the plug
- *   node test-net/checks/all.ts hostile  what throws garbage; its bound on memory needs a quiet machine
  */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
 const SUITES: Readonly<Record<string, ReadonlyArray<readonly [script: string, ...args: string[]]>>> = {
-  netns: [['mdns-interop.ts'], ['interfaces.ts'], ['discovery.ts'], ['carry.ts'], ['capture.ts']],
-  hostile: [['garbage.ts']],
+  netns: [['mdns-interop.ts'], ['interfaces.ts'], ['discovery.ts'], ['carry.ts'], ['capture.ts'], ['garbage.ts']],
   kill: [
     ['store-kill.ts', '20'],
     ['kills.ts', '50'],

@@ -16,16 +16,18 @@ export class Person {
   readonly space: NodeSpace
   readonly data: string
   readonly #args: readonly string[]
+  readonly #env: NodeJS.ProcessEnv
   #node: QpqNode | undefined
   #client: ControlClient | undefined
   /** Texts that `up` announced as arrived, over all lives of the node. */
   readonly shown: string[] = []
 
-  constructor(name: string, space: NodeSpace, root: string, args: readonly string[] = []) {
+  constructor(name: string, space: NodeSpace, root: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
     this.name = name
     this.space = space
     this.data = join(root, name)
     this.#args = args
+    this.#env = env
   }
 
   get node(): QpqNode {
@@ -43,7 +45,7 @@ export class Person {
   }
 
   async up(): Promise<this> {
-    this.#node = await QpqNode.start(this.space, { data: this.data, name: this.name, args: ['--control-port', 'off', ...this.#args] })
+    this.#node = await QpqNode.start(this.space, { data: this.data, name: this.name, args: ['--control-port', 'off', ...this.#args], env: this.#env })
     this.#client = await ControlClient.connect(this.data)
     return this
   }

@@ -19,6 +19,8 @@ export interface QpqStartOptions {
   readonly name?: string
   /** More arguments of `qpq up`. */
   readonly args?: readonly string[]
+  /** More of its environment. */
+  readonly env?: NodeJS.ProcessEnv
   readonly timeoutMs?: number
 }
 
@@ -67,7 +69,9 @@ export class QpqNode {
   /** Starts `qpq up` and waits for its `ready` line. */
   static async start(space: NodeSpace, options: QpqStartOptions): Promise<QpqNode> {
     const named = options.name === undefined ? [] : ['--name', options.name]
-    const running = space.start(['sh', LAUNCHER, 'up', '--json', '--data', options.data, ...named, ...(options.args ?? [])])
+    const running = space.start(['sh', LAUNCHER, 'up', '--json', '--data', options.data, ...named, ...(options.args ?? [])], {
+      env: { ...process.env, ...options.env },
+    })
     const pick = (line: string): QpqReady | undefined => {
       const object = objectIn(line)
       return object !== undefined && isReady(object) ? object : undefined
