@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { isMeshError } from '#mesh/errors'
+import { encodeBase64url } from './base64url.ts'
 import {
   addressOf,
   deviceIdOf,
@@ -27,6 +28,10 @@ describe('ids', () => {
         assert.deepEqual(idBytes(parseAddress(addressOf(bytes.subarray(0, 16)))), bytes.subarray(0, 16))
       }),
     )
+  })
+
+  it('have the text that every other encoder gives, for bytes of any number', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => assert.equal(encodeBase64url(bytes), Buffer.from(bytes).toString('base64url'))))
   })
 
   it('show a device as its libp2p PeerId', () => {

@@ -8,6 +8,7 @@
  */
 import { base58, base64urlnopad, bech32m } from '@scure/base'
 import { MeshError } from '#mesh/errors'
+import { encodeBase64url } from './base64url.ts'
 
 type Brand<Name extends string> = string & { readonly __brand: Name }
 
@@ -31,15 +32,15 @@ const PEER_ID_PREFIX = Uint8Array.of(0x00, 0x24, 0x08, 0x01, 0x12, 0x20)
 const PERSON_PREFIX = 'qpq'
 
 export function envelopeIdOf(bytes: Uint8Array): EnvelopeId {
-  return base64urlnopad.encode(expectLength(bytes, ENVELOPE_ID_BYTES, 'envelope id')) as EnvelopeId
+  return encodeBase64url(expectLength(bytes, ENVELOPE_ID_BYTES, 'envelope id')) as EnvelopeId
 }
 
 export function addressOf(bytes: Uint8Array): Address {
-  return base64urlnopad.encode(expectLength(bytes, ADDRESS_BYTES, 'address')) as Address
+  return encodeBase64url(expectLength(bytes, ADDRESS_BYTES, 'address')) as Address
 }
 
 export function authorKeyOf(bytes: Uint8Array): AuthorKey {
-  return base64urlnopad.encode(expectLength(bytes, PUBLIC_KEY_BYTES, 'author key')) as AuthorKey
+  return encodeBase64url(expectLength(bytes, PUBLIC_KEY_BYTES, 'author key')) as AuthorKey
 }
 
 export function deviceIdOf(publicKey: Uint8Array): DeviceId {
