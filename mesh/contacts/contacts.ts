@@ -146,7 +146,7 @@ export class Contacts {
     if (card.person === self) throw new MeshError('MESH_CONTACT_EXISTS', 'this is your own card', { hint: 'Give it to others; they add it.' })
     const old = this.current(card.person)
     if (old?.state === 'blocked')
-      throw new MeshError('MESH_CONTACT_BLOCKED', 'this person is blocked', { hint: 'Take that back first: qpq contact block --unblock' })
+      throw new MeshError('MESH_CONTACT_BLOCKED', 'this person is blocked', { hint: 'Take that back first: `qpq contact block NAME --undo`.' })
     if (old === undefined && this.#everybody().length >= MAX_CONTACTS)
       throw new MeshError('MESH_QUOTA_EXCEEDED', 'there are too many contacts', { detail: { limit: MAX_CONTACTS } })
     const petname = as === undefined ? (old?.petname ?? card.name) : cleanName(as)

@@ -8,7 +8,7 @@
  * As text: `qpq://c/` and base64url of these bytes, at most 300 characters. It holds no secret. The name is a claim.
  */
 import { base64urlnopad } from '@scure/base'
-import { ByteReader, ByteWriter } from '#mesh/codec'
+import { ByteReader, ByteWriter, copyBytes } from '#mesh/codec'
 import { addressOfKey } from '#mesh/envelope'
 import { isMeshError, MeshError } from '#mesh/errors'
 import { type Address, type PersonId, PUBLIC_KEY_BYTES, personIdOf } from '#mesh/ids'
@@ -68,7 +68,7 @@ export function issueCard(crypto: Crypto, keys: PersonKeys, about: { issuedS: nu
 /** Reads and verifies a card. @throws MeshError `MESH_BYTES_*`, `MESH_VERSION_UNKNOWN`, `MESH_SIGNATURE_INVALID` (peer) */
 export function readCard(crypto: Crypto, bytes: Uint8Array): ContactCard {
   if (bytes.length > MAX_CARD_BYTES) throw new MeshError('MESH_BYTES_INVALID', 'a card is too long', { detail: { bytes: bytes.length } })
-  const copy = bytes.slice()
+  const copy = copyBytes(bytes)
   const reader = new ByteReader(copy)
   expectVersion(reader, VERSION, 'card')
   const personKey = reader.bytes(PUBLIC_KEY_BYTES)

@@ -5,7 +5,7 @@
  * u8 version = 1, person 32, device 32, created u48 ms, expires u48 ms, name (u8 length ‖ UTF-8, ≤ 32), signature 64
  * ```
  */
-import { ByteReader, ByteWriter } from '#mesh/codec'
+import { ByteReader, ByteWriter, copyBytes } from '#mesh/codec'
 import { PLAUSIBLE_SINCE_MS } from '#mesh/envelope'
 import { isMeshError, MeshError } from '#mesh/errors'
 import { type DeviceId, deviceIdOf, deviceKeyOf, type PersonId, PUBLIC_KEY_BYTES, personIdOf } from '#mesh/ids'
@@ -88,5 +88,5 @@ function decodeCertificate(crypto: Crypto, bytes: Uint8Array): Certificate {
   reader.end()
   if (expiresMs <= createdMs) throw new MeshError('MESH_CERTIFICATE_INVALID', 'a certificate ends before it begins')
   assertRecordSigned(crypto, personKey, LABEL, bytes)
-  return { person: personIdOf(personKey), device, createdMs, expiresMs, name, bytes: bytes.slice() }
+  return { person: personIdOf(personKey), device, createdMs, expiresMs, name, bytes: copyBytes(bytes) }
 }

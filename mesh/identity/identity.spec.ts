@@ -207,6 +207,30 @@ describe('a name', () => {
   })
 })
 
+describe('signed records', () => {
+  it('are kept as they were read, whatever becomes of the Buffer that they came in', () => {
+    const about = { device, createdMs: NOW, expiresMs: NOW + 1_000, name: 'laptop' }
+    const written: [Uint8Array, (bytes: Uint8Array) => { readonly bytes: Uint8Array }][] = [
+      [issueCertificate(crypto, keys.personSeed, about), (bytes) => readCertificate(crypto, bytes)],
+      [issueRevocation(crypto, keys.personSeed, { device, atMs: NOW }), (bytes) => readRevocation(crypto, bytes)],
+      [issueCard(crypto, keys, { issuedS: 1, name: 'lea' }).bytes, (bytes) => readCard(crypto, bytes)],
+    ]
+    for (const [bytes, read] of written) {
+      const buffer = Buffer.from(bytes)
+      const record = read(buffer)
+      buffer.fill(0)
+      assert.deepEqual(record.bytes, bytes)
+    }
+  })
+
+  it('give keys of a card that do not change with the Buffer either', () => {
+    const buffer = Buffer.from(issueCard(crypto, keys, { issuedS: 1, name: 'lea', hints: [Uint8Array.of(4, 5)] }).bytes)
+    const card = readCard(crypto, buffer)
+    buffer.fill(0)
+    assert.deepEqual([card.personKey, card.inboxKey, card.sealKey, ...card.hints], [keys.personKey, keys.inboxKey, keys.sealKey, Uint8Array.of(4, 5)])
+  })
+})
+
 /** Flips a bit of each byte, cuts at every length, and repeats: nothing of it may be read, and nothing may crash. */
 function survivesNothing(bytes: Uint8Array, read: (bytes: Uint8Array) => unknown): void {
   const refused = (error: unknown): boolean => isMeshError(error)

@@ -5,7 +5,7 @@
  * u8 version = 1, person 32, device 32, at u48 ms, signature 64
  * ```
  */
-import { ByteReader, ByteWriter } from '#mesh/codec'
+import { ByteReader, ByteWriter, copyBytes } from '#mesh/codec'
 import { type DeviceId, deviceIdOf, deviceKeyOf, type PersonId, PUBLIC_KEY_BYTES, personIdOf } from '#mesh/ids'
 import type { Crypto } from '#mesh/ports'
 import { assertRecordSigned, expectVersion, SIGNATURE_BYTES, signRecord } from './signed-record.ts'
@@ -37,5 +37,5 @@ export function readRevocation(crypto: Crypto, bytes: Uint8Array): Revocation {
   reader.bytes(SIGNATURE_BYTES)
   reader.end()
   assertRecordSigned(crypto, personKey, LABEL, bytes)
-  return { person: personIdOf(personKey), device, atMs, bytes: bytes.slice() }
+  return { person: personIdOf(personKey), device, atMs, bytes: copyBytes(bytes) }
 }

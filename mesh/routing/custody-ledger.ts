@@ -5,7 +5,7 @@
  * state is never inferred: it is `carried` while a verified custody receipt is kept that names it, and
  * `queued` otherwise. A receipt names many envelopes and is kept once, for as long as one of them waits.
  */
-import { ByteReader, ByteWriter } from '#mesh/codec'
+import { ByteReader, ByteWriter, copyBytes } from '#mesh/codec'
 import type { Envelope, Priority } from '#mesh/envelope'
 import { ADDRESS_BYTES, type Address, addressOf, type DeviceId, type EnvelopeId, envelopeIdOf, idBytes } from '#mesh/ids'
 import { type Database, TABLES, type Transaction } from '#mesh/store'
@@ -38,6 +38,11 @@ interface Row {
   nextAttemptMs: number | undefined
 }
 
+/**
+ * Devices whose promise is kept for one envelope. Keys are free, and each promise takes some 100 bytes of
+ * memory; eight copies and a small mesh where everybody has one stay far below it.
+ */
+const MAX_CUSTODIANS = 64
 const PRIORITIES: readonly Priority[] = ['critical', 'normal', 'bulk', 'ephemeral']
 
 /** The durable outbox with its index in memory. */
@@ -55,7 +60,7 @@ export class CustodyLedger {
     for await (const [key, value] of db.iterate(TABLES.outbox)) ledger.#rows.set(envelopeIdOf(key), decodeRow(value))
     for await (const [key, value] of db.iterate(TABLES.custody)) {
       const receipt = decodeCustodyReceipt(value)
-      ledger.#index(key.slice(), receipt, receipt.ids)
+      ledger.#index(copyBytes(key), receipt, receipt.ids)
     }
     await ledger.#dropOrphans(db)
     return ledger
@@ -87,9 +92,9 @@ export class CustodyLedger {
     return this.#rows.get(id)?.custody.has(device) ?? false
   }
 
-  /** Keeps a receipt whose signature was verified, for those of its ids that wait here. */
+  /** Keeps a receipt whose signature was verified, for those of its ids that wait here and have not {@link MAX_CUSTODIANS} already. */
   recordCustody(tx: Transaction, receipt: CustodyReceipt): void {
-    const waiting = receipt.ids.filter((id) => this.#rows.has(id))
+    const waiting = receipt.ids.filter((id) => this.#hasPlaceFor(id, receipt.custodian))
     if (waiting.length === 0) return
     const key = custodyKey(receipt)
     tx.put(TABLES.custody, key, encodeCustodyReceipt(receipt))
@@ -139,6 +144,11 @@ export class CustodyLedger {
     let carried = 0
     for (const { custody } of this.#rows.values()) if (custody.size > 0) carried += 1
     return { queued: this.#rows.size - carried, carried }
+  }
+
+  #hasPlaceFor(id: EnvelopeId, custodian: DeviceId): boolean {
+    const custody = this.#rows.get(id)?.custody
+    return custody !== undefined && (custody.size < MAX_CUSTODIANS || custody.has(custodian))
   }
 
   #index(key: Uint8Array, receipt: CustodyReceipt, ids: readonly EnvelopeId[]): void {

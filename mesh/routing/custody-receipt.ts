@@ -4,7 +4,7 @@
  * Signed: "qpq custody 1\0" ‖ key of the device that handed them over (32) ‖ until (48-bit ms) ‖ ids (32 each).
  * It names both devices, so it cannot be shown in another's name, and all ids, so it is kept whole.
  */
-import { ByteReader, ByteWriter, encodeUtf8 } from '#mesh/codec'
+import { ByteReader, ByteWriter, copyBytes, encodeUtf8 } from '#mesh/codec'
 import { sha256 } from '#mesh/crypto'
 import { type DeviceId, deviceIdOf, deviceKeyOf, ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes, PUBLIC_KEY_BYTES } from '#mesh/ids'
 import type { Crypto } from '#mesh/ports'
@@ -47,7 +47,7 @@ export function decodeCustodyReceipt(row: Uint8Array): CustodyReceipt {
   const custodian = deviceIdOf(reader.bytes(PUBLIC_KEY_BYTES))
   const untilMs = reader.u48()
   const ids = Array.from({ length: reader.count16(ENVELOPE_ID_BYTES) }, () => envelopeIdOf(reader.bytes(ENVELOPE_ID_BYTES)))
-  const signature = reader.bytes(SIGNATURE_BYTES).slice()
+  const signature = copyBytes(reader.bytes(SIGNATURE_BYTES))
   reader.end()
   return { custodian, untilMs, ids, signature }
 }

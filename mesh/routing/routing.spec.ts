@@ -6,7 +6,7 @@ import { anEnvelope, aSeed } from '../testing/builders.ts'
 import { fakeCrypto } from '../testing/fake-crypto.ts'
 import { memoryLevel } from '../testing/memory-store.ts'
 import { CustodyLedger } from './custody-ledger.ts'
-import { type CustodyReceipt, custodyMessage, isCustodySigned } from './custody-receipt.ts'
+import { type CustodyReceipt, custodyMessage, decodeCustodyReceipt, encodeCustodyReceipt, isCustodySigned } from './custody-receipt.ts'
 import { HOP_LIMIT, planFor, type RoutingFacts, SMALL_MESH_DEVICES } from './plan.ts'
 
 const crypto = fakeCrypto()
@@ -84,6 +84,24 @@ describe('the ledger', () => {
     const ledger = await CustodyLedger.open(db)
     await db.transaction((tx) => ledger.recordCustody(tx, receiptFor([anEnvelope().id])))
     assert.equal(await count(db, 'c'), 0)
+  })
+
+  it('keeps the promises of sixty-four devices for one envelope, however many identities promise', async () => {
+    const db = await Database.open(memoryLevel(), { log: silentLog })
+    const ledger = await CustodyLedger.open(db)
+    const envelope = anEnvelope()
+    await db.transaction((tx) => ledger.enqueue(tx, envelope))
+    for (let n = 1; n <= 100; n++) await db.transaction((tx) => ledger.recordCustody(tx, receiptFor([envelope.id], n)))
+    for (let n = 1; n <= 10; n++) await db.transaction((tx) => ledger.recordCustody(tx, receiptFor([envelope.id], 50 + n)))
+    assert.equal(ledger.get(envelope.id)?.custody.length, 64)
+    assert.equal(await count(db, 'c'), 64)
+  })
+
+  it('reads a receipt out of a Buffer without keeping hold of it', () => {
+    const row = Buffer.from(encodeCustodyReceipt(receiptFor([anEnvelope().id])))
+    const receipt = decodeCustodyReceipt(row)
+    row.fill(0)
+    assert.ok(isCustodySigned(crypto, A, receipt))
   })
 
   it('leaves no receipt behind when two transactions settle its envelopes at once', async () => {

@@ -1,3 +1,4 @@
+import { copyBytes } from '#mesh/codec'
 import { MeshError } from '#mesh/errors'
 import type { EnvelopeId } from '#mesh/ids'
 import { type CustodyReceipt, isCustodySigned } from '#mesh/routing'
@@ -40,5 +41,5 @@ export async function recordCustody(books: Books, taken: TakenFrame, confirmed: 
 
 /** The receipt as the ledger keeps it; the frame's memory is given back. */
 function receiptOf({ link }: Books, { untilMs, ids, signature }: TakenFrame): CustodyReceipt {
-  return { custodian: link.peer, untilMs, ids, signature: signature.slice() }
+  return { custodian: link.peer, untilMs, ids, signature: copyBytes(signature) }
 }

@@ -7,6 +7,7 @@
  * rules, stalls, or the link is lost. Nothing of a session outlives it: the next one begins from what is
  * stored, which is why an interruption at any frame neither loses nor repeats anything.
  */
+import type { Passage } from '#mesh/envelope'
 import { isMeshError, MeshError } from '#mesh/errors'
 import type { EnvelopeId } from '#mesh/ids'
 import type { Link } from '#mesh/ports'
@@ -27,7 +28,8 @@ export class Session {
   readonly #shared: Shared
   readonly #atDoor = new Set<Task>()
   readonly #doorBell = new Bell()
-  #large: CarriedEnvelope | undefined
+  /** The passage of the envelope that the next frame brings; not its empty bytes, a view that would keep the whole frame. */
+  #large: Passage | undefined
   #isPeerSynced = false
   #isOver = false
   #strayIds = 0
@@ -179,7 +181,7 @@ export class Session {
 
   async #envelopes(envelopes: readonly CarriedEnvelope[]): Promise<void> {
     const last = envelopes.at(-1)
-    if (last?.bytes.length === 0) this.#large = last
+    if (last?.bytes.length === 0) this.#large = { hops: last.hops, copies: last.copies, ageS: last.ageS }
     const here = last?.bytes.length === 0 ? envelopes.slice(0, -1) : envelopes
     if (here.length > 0) await this.#admit(here)
   }

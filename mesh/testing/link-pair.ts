@@ -1,3 +1,4 @@
+import { copyBytes } from '#mesh/codec'
 import { MeshError } from '#mesh/errors'
 import type { DeviceId } from '#mesh/ids'
 import { type Link, MAX_FRAME_BYTES } from '#mesh/ports'
@@ -44,7 +45,7 @@ class FramePipe implements AsyncIterable<Uint8Array> {
     if (frame.length > MAX_FRAME_BYTES) throw new MeshError('MESH_INTERNAL', 'a frame is too large to send')
     while (!this.#ended && this.#frames.length >= this.#capacity) await this.#change()
     if (this.#ended) throw new MeshError('MESH_LINK_CLOSED', 'the link is down')
-    this.#frames.push(frame.slice())
+    this.#frames.push(copyBytes(frame))
     this.#changed()
   }
 
