@@ -38,7 +38,7 @@ export class Composer {
     const envelope = await this.#post(tx, contact, { type: 'message', ...content })
     const row: MessageRow = {
       id: envelope.id,
-      stamp: envelope.stamp,
+      stamp: await this.#history.place(tx, envelope.stamp, heads),
       direction: 'out',
       person,
       device: self.device,
@@ -91,7 +91,7 @@ export class Composer {
   #assertAllowed(contact: Contact): void {
     const { contacts, self } = this.#deps
     if (contact.state === 'blocked')
-      throw new MeshError('MESH_CONTACT_BLOCKED', 'this person is blocked', { hint: 'Take that back first: qpq contact block --unblock' })
+      throw new MeshError('MESH_CONTACT_BLOCKED', 'this person is blocked', { hint: 'Take that back first: `qpq contact block NAME --undo`.' })
     if (contact.state === 'request') {
       throw new MeshError('MESH_CONTACT_UNKNOWN', 'this person wrote first and was not accepted yet', { hint: `Accept: qpq contact add ${contact.person}` })
     }

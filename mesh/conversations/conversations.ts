@@ -9,49 +9,22 @@ import { addressOfKey, MAX_LIFETIME_S, signEnvelope } from '#mesh/envelope'
 import { MeshError } from '#mesh/errors'
 import { issueRevocation, type Revocation, readRevocation } from '#mesh/identity'
 import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
-import { Bell, type Runnable, spawn, startAll, type Task } from '#mesh/runtime'
-import type { MeshEvent, Transaction } from '#mesh/store'
-import { causalOrder } from './causal-order.ts'
+import { type Runnable, startAll } from '#mesh/runtime'
+import type { Transaction } from '#mesh/store'
+import { causalOrder, type Ordered } from './causal-order.ts'
 import { Composer } from './composer.ts'
 import type { ConversationsDeps } from './deps.ts'
 import { Held } from './held.ts'
-import { History, type KeptState, type MessageRow } from './history.ts'
+import { History, type MessageRow } from './history.ts'
 import { Inbox } from './inbox.ts'
 import { assertText } from './message.ts'
+import { type ConversationEvent, Presenter } from './presenter.ts'
 import { Receipts } from './receipts.ts'
-
-/** How far a message has come. */
-export type MessageState = KeptState | 'carried'
-
-/** A message as people see it. */
-export interface MessageView extends Omit<MessageRow, 'state' | 'isShown'> {
-  readonly state: MessageState
-  /** How many messages that it follows are not here. */
-  readonly missing: number
-}
-
-/** What people want to hear at once; each leaves once. */
-export type ConversationEvent =
-  | { readonly kind: 'message'; readonly message: MessageView }
-  | { readonly kind: 'state'; readonly id: EnvelopeId; readonly person: PersonId; readonly state: MessageState; readonly by: string }
-  | { readonly kind: 'request'; readonly contact: Contact }
-  | { readonly kind: 'contact'; readonly contact: Contact }
+import { type MessageView, Views } from './views.ts'
 
 /** Messages that `log` gives when nothing else is said, and at the most. */
 const DEFAULT_LOG_LIMIT = 100
 const MAX_LOG_LIMIT = 100_000
-/** Events that may wait for being looked up; above it the oldest are dropped and `log` has them all. */
-const MAX_WAITING_EVENTS = 10_000
-
-/** Facts that people may want to hear; floods of others must not push these out. */
-const PRESENTED: ReadonlySet<MeshEvent['kind']> = new Set([
-  'message-added',
-  'message-state',
-  'custody-taken',
-  'envelope-removed',
-  'request-added',
-  'contact-changed',
-])
 
 /** See the head of this file. */
 export class Conversations implements Runnable {
@@ -61,14 +34,9 @@ export class Conversations implements Runnable {
   readonly #inbox: Inbox
   readonly #receipts: Receipts
   readonly #held: Held
-  readonly #listeners = new Set<(event: ConversationEvent) => void>()
-  readonly #events: MeshEvent[] = []
-  readonly #bell = new Bell()
-  /** Messages of which listeners know that somebody carries them; only such as wait in the outbox. */
-  readonly #carried = new Set<EnvelopeId>()
-  #task: Task | undefined
+  readonly #views: Views
+  readonly #presenter: Presenter
   #running: Pick<Runnable, 'stop'> | undefined
-  #unsubscribe: (() => void) | undefined
 
   constructor(deps: ConversationsDeps) {
     const { crypto, random, self, contacts } = deps
@@ -78,16 +46,13 @@ export class Conversations implements Runnable {
     this.#receipts = new Receipts(deps, this.#composer)
     this.#inbox = new Inbox(deps, this.#history, this.#receipts)
     this.#held = new Held(deps, this.#history)
+    this.#views = new Views(deps, this.#history)
+    this.#presenter = new Presenter(deps, this.#history, this.#views, (id) => this.#afterExpiry(id))
     this.#inbox.onHeld = (row) => this.#held.add(row)
   }
 
   async start(): Promise<void> {
-    const { db, log } = this.#deps
-    this.#unsubscribe = db.subscribe((event) => this.#note(event))
-    this.#task = spawn(
-      (signal) => this.#present(signal),
-      (error) => log.error('events are no longer shown', { error }),
-    )
+    await this.#presenter.start()
     try {
       await this.#settleExpired()
       await this.#repeatRevocations()
@@ -100,8 +65,7 @@ export class Conversations implements Runnable {
 
   async stop(): Promise<void> {
     await this.#running?.stop()
-    this.#unsubscribe?.()
-    await this.#task?.stop()
+    await this.#presenter.stop()
   }
 
   /** What was read and what was dropped, by reason. */
@@ -146,17 +110,25 @@ export class Conversations implements Runnable {
     return { id, conversation: contact.person, state: 'queued' }
   }
 
-  /** The last messages with a person, in causal order. `since` leaves out that message and what stands before it. */
+  /**
+   * The last messages with a person, in causal order: what listeners were told, and what was sent.
+   * `since` leaves out that message and what stands before it. Of a person who was not accepted yet it
+   * gives what waits, which is how one sees whom to accept.
+   */
   async log(person: PersonId, options: { since?: EnvelopeId; limit?: number } = {}): Promise<MessageView[]> {
     const limit = Math.min(options.limit ?? DEFAULT_LOG_LIMIT, MAX_LOG_LIMIT)
     const { since } = options
     const { db } = this.#deps
-    if (since === undefined) return this.#views(causalOrder(await this.#history.newest(db, person, limit)))
-    const rows = causalOrder(await this.#history.outline(db, person, MAX_LOG_LIMIT))
+    const isHere = (message: Ordered & { person: PersonId }): boolean => !this.#held.isHeldBack(message)
+    if (since === undefined) {
+      const newest = await this.#history.newest(db, person, limit + this.#held.size)
+      return this.#viewsOf(causalOrder(newest.filter(isHere).slice(0, limit)))
+    }
+    const rows = causalOrder((await this.#history.outline(db, person, MAX_LOG_LIMIT)).filter(isHere))
     const at = rows.findIndex(({ id }) => id === since)
     if (at < 0) throw new MeshError('NODE_PARAMS_INVALID', 'there is no such message in this conversation', { hint: 'Take an id that `qpq log` shows.' })
     const wanted = await Promise.all(rows.slice(at + 1, at + 1 + limit).map(({ id: wantedId }) => this.#history.message(db, wantedId)))
-    return this.#views(wanted.filter((row) => row !== undefined))
+    return this.#viewsOf(wanted.filter((row) => row !== undefined))
   }
 
   /** Whom an envelope in the outbox is for. */
@@ -179,8 +151,7 @@ export class Conversations implements Runnable {
 
   /** Hears what happens, after it is durable. Returns how to stop listening. */
   subscribe(listener: (event: ConversationEvent) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#presenter.subscribe(listener)
   }
 
   /** The contact as it is now: the caller looked it up a while ago. */
@@ -190,16 +161,14 @@ export class Conversations implements Runnable {
     return current
   }
 
-  #views(rows: readonly MessageRow[]): Promise<MessageView[]> {
-    return Promise.all(rows.map((row) => this.#view(row)))
+  #viewsOf(rows: readonly MessageRow[]): Promise<MessageView[]> {
+    return Promise.all(rows.map((row) => this.#views.of(row)))
   }
 
-  async #view(row: MessageRow): Promise<MessageView> {
-    const { isShown: _, ...shown } = row
-    let missing = 0
-    for (const parent of row.parents) if (!(await this.#history.has(this.#deps.db, parent))) missing += 1
-    const isCarried = row.state === 'queued' && this.#deps.ledger.get(row.id)?.state === 'carried'
-    return { ...shown, state: isCarried ? 'carried' : row.state, missing }
+  /** An envelope has come to its end: perhaps one that was waited for, or the last of an announcement. */
+  async #afterExpiry(id: EnvelopeId): Promise<void> {
+    if (this.#deps.ledger.has(id)) await this.#settleExpired()
+    await this.#repeatRevocations()
   }
 
   async #settle(tx: Transaction, ids: readonly EnvelopeId[], state: 'delivered' | 'expired', by: string): Promise<void> {
@@ -241,72 +210,5 @@ export class Conversations implements Runnable {
     await db.transaction(async (tx) => {
       for (const revocation of own) await this.#announce(tx, revocation)
     })
-  }
-
-  #note(event: MeshEvent): void {
-    if (!PRESENTED.has(event.kind) || (event.kind === 'envelope-removed' && event.reason !== 'expired')) return
-    if (this.#events.length >= MAX_WAITING_EVENTS) this.#events.shift()
-    this.#events.push(event)
-    this.#bell.ring()
-  }
-
-  /** Looks up what events are about, one after the other, and tells the listeners. */
-  async #present(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const event = this.#events.shift()
-      if (event === undefined) {
-        await this.#bell.heard(signal)
-        continue
-      }
-      try {
-        const shown = await this.#shown(event)
-        if (shown !== undefined) this.#tell(shown)
-      } catch (error) {
-        this.#deps.log.warn('an event could not be shown', { error, kind: event.kind })
-      }
-    }
-  }
-
-  #tell(event: ConversationEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event)
-      } catch (error) {
-        this.#deps.log.warn('a listener threw', { error, kind: event.kind })
-      }
-    }
-  }
-
-  async #shown(event: MeshEvent): Promise<ConversationEvent | undefined> {
-    const { db, contacts, ledger } = this.#deps
-    switch (event.kind) {
-      case 'message-added': {
-        const row = await this.#history.message(db, event.id)
-        return row === undefined ? undefined : { kind: 'message', message: await this.#view(row) }
-      }
-      case 'message-state':
-        this.#carried.delete(event.id)
-        return { kind: 'state', id: event.id, person: event.conversation, state: event.state, by: event.by }
-      case 'custody-taken': {
-        if (this.#carried.has(event.id) || !ledger.has(event.id)) return undefined
-        const row = await this.#history.message(db, event.id)
-        if (row === undefined) return undefined
-        this.#carried.add(event.id)
-        return { kind: 'state', id: event.id, person: row.person, state: 'carried', by: event.device }
-      }
-      case 'envelope-removed':
-        if (ledger.has(event.id)) await this.#settleExpired()
-        await this.#repeatRevocations()
-        return undefined
-      case 'request-added':
-      case 'contact-changed': {
-        const contact = contacts.get(event.person)
-        if (contact === undefined) return undefined
-        if (event.kind === 'request-added') return { kind: 'request', contact }
-        return contact.state === 'request' ? undefined : { kind: 'contact', contact }
-      }
-      default:
-        return undefined
-    }
   }
 }

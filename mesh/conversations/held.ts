@@ -17,7 +17,7 @@ export const HOLD_MS = 10_000
 const LOOK_MS = 1_000
 /** Pause after a failed write, ms. */
 const RETRY_MS = 5_000
-/** Waiting messages in memory (about 500 bytes each); further ones are shown at once. */
+/** Waiting messages in memory (about 300 bytes each); further ones are shown at once. */
 const MAX_HELD = 10_000
 
 interface HeldMessage extends Ordered {
@@ -63,6 +63,25 @@ export class Held implements Runnable {
     this.#bell.ring()
   }
 
+  /** How many are held, of everybody. */
+  get size(): number {
+    return this.#messages.size
+  }
+
+  /**
+   * True for a message that waits for what it follows. Not for longer than that may take, whether it could
+   * be written down as shown or not, and not for those of a person who was not accepted: nothing is shown of
+   * them by itself, and who asks for them wants to see whom to accept.
+   */
+  isHeldBack({ id, person }: Ordered & Pick<HeldMessage, 'person'>): boolean {
+    const held = this.#messages.get(id)
+    return held !== undefined && !this.#isLate(held) && this.#deps.contacts.get(person)?.state === 'contact'
+  }
+
+  #isLate({ sinceMs }: HeldMessage): boolean {
+    return this.#deps.clock.monotonic() - sinceMs >= HOLD_MS
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#deps
     while (!signal.aborted) {
@@ -95,11 +114,11 @@ export class Held implements Runnable {
   }
 
   /** Shows a message if it is its turn; true when it waits no longer. */
-  async #isOver(tx: Transaction, { id, person, parents, sinceMs }: HeldMessage): Promise<boolean> {
+  async #isOver(tx: Transaction, held: HeldMessage): Promise<boolean> {
+    const { id, person, parents } = held
     const row = await this.#history.message(tx, id)
     if (row === undefined || row.isShown) return true
-    const isLate = this.#deps.clock.monotonic() - sinceMs >= HOLD_MS
-    if (!isLate && !(await this.#history.isAllShown(tx, parents))) return false
+    if (!this.#isLate(held) && !(await this.#history.isAllShown(tx, parents))) return false
     this.#history.rewrite(tx, { ...row, isShown: true })
     tx.emit({ kind: 'message-added', conversation: person, id, direction: 'in' })
     return true

@@ -1,12 +1,14 @@
 /**
  * Messages and what is known of a conversation, as sealed rows.
  *
- * A message's key is blinded person (16) ‖ stamp (8) ‖ id (32), so that the last messages of a
- * conversation are one short read backwards. An index row leads from an id to that key.
+ * A message's key is blinded person (16) ‖ place (8) ‖ id (32), so that the last messages of a
+ * conversation are one short read backwards. An index row leads from an id to that key. The place is a stamp:
+ * what the author's clock said, unless that is not believable or not after what the message follows. So a
+ * clock that is years off hides neither its own messages nor everybody else's.
  */
 import { encode } from 'cborg'
-import { ByteReader, ByteWriter, concatBytes } from '#mesh/codec'
-import type { Stamp } from '#mesh/envelope'
+import { ByteReader, ByteWriter, concatBytes, copyBytes } from '#mesh/codec'
+import { compareStamps, type Stamp, stampAfter } from '#mesh/envelope'
 import { type DeviceId, ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes, type PersonId, parseDeviceId, parsePersonId } from '#mesh/ids'
 import type { Crypto, Random } from '#mesh/ports'
 import { type Database, type Reader, type RowCodec, SealedTable, TABLES, type Transaction } from '#mesh/store'
@@ -19,6 +21,7 @@ export type KeptState = 'queued' | 'delivered' | 'expired'
 /** A message as it is kept. */
 export interface MessageRow {
   readonly id: EnvelopeId
+  /** Its place in this history, see {@link History.place}. */
   readonly stamp: Stamp
   readonly direction: 'in' | 'out'
   readonly person: PersonId
@@ -69,7 +72,17 @@ export class History {
     this.#blind = deps.blind
   }
 
-  /** Keeps a message, and its place in the conversation. */
+  /** The place of a message that follows `parents`: `stamp`, or right behind the last of them that is here. */
+  async place(reader: Reader, stamp: Stamp, parents: readonly EnvelopeId[]): Promise<Stamp> {
+    let place = stamp
+    for (const id of parents) {
+      const parent = await this.message(reader, id)
+      if (parent !== undefined && compareStamps(parent.stamp, place) >= 0) place = stampAfter(parent.stamp)
+    }
+    return place
+  }
+
+  /** Keeps a message, and what leads to it. */
   put(tx: Transaction, row: MessageRow): void {
     const key = this.#keyOf(row)
     this.#messages.put(tx, key, row)
@@ -121,11 +134,11 @@ export class History {
   }
 
   /** As `newest`, without the texts: for ordering a whole conversation. */
-  async outline(reader: Reader, person: PersonId, limit: number): Promise<Ordered[]> {
+  async outline(reader: Reader, person: PersonId, limit: number): Promise<(Ordered & { readonly person: PersonId })[]> {
     const prefix = this.#blind(person)
-    const outline: Ordered[] = []
+    const outline: (Ordered & { readonly person: PersonId })[] = []
     for await (const [, { id, stamp, parents }] of this.#messages.entries(reader, { gte: prefix, lt: after(prefix), reverse: true, limit })) {
-      outline.push({ id, stamp, parents })
+      outline.push({ id, person, stamp, parents })
     }
     return outline
   }
@@ -222,7 +235,7 @@ function unshownKey(id: EnvelopeId): Uint8Array {
 
 /** The first key behind all keys that start with `prefix`. */
 function after(prefix: Uint8Array): Uint8Array {
-  const end = prefix.slice()
+  const end = copyBytes(prefix)
   for (let at = end.length - 1; at >= 0; at--) {
     end[at] = ((end[at] ?? 0) + 1) & 0xff
     if (end[at] !== 0) return end

@@ -7,7 +7,7 @@
  * somebody is accepted. What nobody can ever read, and announcements by others than the person they are
  * about, go at once: both would count as ours, and so fill the store.
  */
-import { addressOfKey, compareStamps, type Envelope } from '#mesh/envelope'
+import { addressOfKey, compareStamps, type Envelope, isBelievable } from '#mesh/envelope'
 import { isMeshError } from '#mesh/errors'
 import { type Revocation, readRevocation } from '#mesh/identity'
 import { authorKeyOf, type EnvelopeId, envelopeIdOf, idBytes, type PersonId, personKeyOf } from '#mesh/ids'
@@ -149,7 +149,7 @@ export class Inbox implements Runnable {
       return openMessage({ crypto, keys: self.keys, nowMs: clock.now(), isRevoked: (person, device) => contacts.isRevoked(person, device) }, envelope)
     } catch (error) {
       if (!isMeshError(error)) throw error
-      log.warn('a message was dropped', { code: error.code, id: envelope.id })
+      log.warn('a message was dropped', { error, id: envelope.id })
       return error.code
     }
   }
@@ -176,14 +176,18 @@ export class Inbox implements Runnable {
     else hlc.observe(envelope.stamp)
     if (content.type === 'message') await this.#keep(tx, envelope, { content, certificate, card }, isStranger)
     else this.#history.noteRequest(tx, envelope.id, person)
-    this.#receipts.add(tx, envelope.id, this.#deps.store.meta(envelope.id, tx)?.expiryMs ?? 0)
+    const meta = this.#deps.store.meta(envelope.id, tx)
+    if (meta !== undefined) this.#receipts.add(tx, meta)
     this.#consume(tx, envelope, 'read')
   }
 
   async #keep(tx: Transaction, envelope: Envelope, { content, certificate }: OpenedMessage, isStranger: boolean): Promise<void> {
-    const { id, stamp } = envelope
+    const { id } = envelope
+    const { clock, hlc } = this.#deps
     const { person, device } = certificate
     const { parents, text, seq, composedMs } = content
+    const written = isBelievable(envelope.stamp, clock.now()) ? envelope.stamp : hlc.next()
+    const stamp = await this.#history.place(tx, written, parents)
     const isShown = !isStranger && (await this.#history.isAllShown(tx, parents))
     const row: MessageRow = { id, stamp, direction: 'in', person, device, text, composedMs, parents, seq, state: 'delivered', by: '', isShown }
     this.#history.put(tx, row)

@@ -1,4 +1,6 @@
 export { HLC_KEY } from './composer.ts'
-export { type ConversationEvent, Conversations, type MessageState, type MessageView } from './conversations.ts'
+export { Conversations } from './conversations.ts'
 export type { ConversationsDeps, Self } from './deps.ts'
 export { MAX_TEXT_BYTES } from './message.ts'
+export type { ConversationEvent } from './presenter.ts'
+export type { MessageState, MessageView } from './views.ts'

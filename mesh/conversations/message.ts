@@ -37,8 +37,8 @@ const SIGNATURE_BYTES = 64
 
 /** Asserts that a text can be sent. @throws MeshError `MESH_TEXT_INVALID` */
 export function assertText(text: string): void {
-  if (text.trim() === '') throw new MeshError('MESH_TEXT_INVALID', 'there is no text to send')
-  if (!text.isWellFormed()) throw new MeshError('MESH_TEXT_INVALID', 'the text is not valid Unicode')
+  if (text.trim() === '') throw new MeshError('MESH_TEXT_INVALID', 'there is no text to send', { hint: 'Write something after the name.' })
+  if (!text.isWellFormed()) throw new MeshError('MESH_TEXT_INVALID', 'the text is not valid Unicode', { hint: 'Write it in UTF-8.' })
   const bytes = encodeUtf8(text).length
   if (bytes > MAX_TEXT_BYTES) {
     throw new MeshError('MESH_TEXT_INVALID', `the text has ${bytes} bytes, and a message holds ${MAX_TEXT_BYTES}`, {

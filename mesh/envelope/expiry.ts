@@ -5,6 +5,11 @@ export const MAX_LIFETIME_S = 30 * 86_400
 /** A stamp further ahead of the receiver than this is not believed, in ms: clocks of honest machines differ by less than a day. */
 const MAX_AHEAD_MS = 86_400_000
 
+/** True when a stamp can be a moment of the present by a clock that says `nowMs`; without a clock of one's own none is. */
+export function isBelievable(stamp: Stamp, nowMs: number): boolean {
+  return stamp.ms >= PLAUSIBLE_SINCE_MS && nowMs >= PLAUSIBLE_SINCE_MS && stamp.ms <= nowMs + MAX_AHEAD_MS
+}
+
 /**
  * When an envelope's time is over, in ms since 1970: nothing is immortal, nothing is born dead.
  *
@@ -13,8 +18,6 @@ const MAX_AHEAD_MS = 86_400_000
  */
 export function expiryOf(envelope: { readonly stamp: Stamp; readonly lifetimeS: number }, firstSeenMs: number, ageS: number): number {
   const latest = firstSeenMs + MAX_LIFETIME_S * 1_000
-  const { ms } = envelope.stamp
-  const isBelievable = ms >= PLAUSIBLE_SINCE_MS && firstSeenMs >= PLAUSIBLE_SINCE_MS && ms <= firstSeenMs + MAX_AHEAD_MS
-  if (isBelievable) return Math.min(ms + envelope.lifetimeS * 1_000, latest)
+  if (isBelievable(envelope.stamp, firstSeenMs)) return Math.min(envelope.stamp.ms + envelope.lifetimeS * 1_000, latest)
   return Math.min(firstSeenMs + Math.max(envelope.lifetimeS - ageS, 0) * 1_000, latest)
 }

@@ -12,8 +12,8 @@ export {
   type Priority,
   signEnvelope,
 } from './envelope.ts'
-export { expiryOf, MAX_LIFETIME_S } from './expiry.ts'
+export { expiryOf, isBelievable, MAX_LIFETIME_S } from './expiry.ts'
 export { PADDING_CLASSES, padPayload, unpadPayload } from './padding.ts'
 export type { Passage } from './passage.ts'
 export { encodeRetraction, MAX_RETRACTED_IDS, readRetraction } from './retraction.ts'
-export { compareStamps, HybridClock, PLAUSIBLE_SINCE_MS, type Stamp } from './stamp.ts'
+export { compareStamps, HybridClock, PLAUSIBLE_SINCE_MS, type Stamp, stampAfter } from './stamp.ts'

@@ -17,6 +17,11 @@ export function compareStamps(a: Stamp, b: Stamp): number {
   return a.ms - b.ms || a.counter - b.counter
 }
 
+/** The first stamp after another. */
+export function stampAfter({ ms, counter }: Stamp): Stamp {
+  return counter < MAX_COUNTER ? { ms, counter: counter + 1 } : { ms: ms + 1, counter: 0 }
+}
+
 /** Gives stamps that always grow, close to the wall clock, whatever that clock does. */
 export class HybridClock {
   readonly #clock: Clock
@@ -36,10 +41,7 @@ export class HybridClock {
   /** A stamp after every stamp before it. */
   next(): Stamp {
     const now = this.#clock.now()
-    const { ms, counter } = this.#last
-    if (now > ms) this.#last = { ms: now, counter: 0 }
-    else if (counter < MAX_COUNTER) this.#last = { ms, counter: counter + 1 }
-    else this.#last = { ms: ms + 1, counter: 0 }
+    this.#last = now > this.#last.ms ? { ms: now, counter: 0 } : stampAfter(this.#last)
     return this.#last
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { addressOfKey } from '#mesh/envelope'
 import { isMeshError } from '#mesh/errors'
 import { type Address, type AuthorKey, deviceIdOf, idBytes } from '#mesh/ids'
-import { type MeshEvent, type StoreLimits, TABLES } from '#mesh/store'
+import { type MeshEvent, STORED_OVERHEAD_BYTES, type StoreLimits, TABLES } from '#mesh/store'
 import { anAddress, anEnvelope, aReceipt, aSeed } from '../testing/builders.ts'
 import { failingLevel } from '../testing/failing-level.ts'
 import { type FakeClock, fakeClock } from '../testing/fake-clock.ts'
@@ -120,7 +120,7 @@ describe('intake', () => {
     for (const [what, limits] of [
       ['author', { author: { bytes: 1e6, count: 2 } }],
       ['link', { link: { bytes: 1e6, count: 2 } }],
-      ['address', { scope: { bytes: 1_000, count: 99 } }],
+      ['address', { scope: { bytes: 2.5 * (228 + STORED_OVERHEAD_BYTES), count: 99 } }],
     ] as const) {
       it(`what is over the quota of its ${what}, even within one batch`, async () => {
         const { intake, store, crypto } = await door({ limits })

@@ -208,7 +208,8 @@ export class Intake {
 
   /**
    * Applies a receipt: what it names goes and does not come back. What it names at an own address stays
-   * until the content handler has read it: another device of the same person may have been first.
+   * until the content handler has read it: another device of the same person may have been first. Older
+   * receipts that it takes the place of go everywhere.
    */
   async #retract(tx: Transaction, { envelope, isOwned, retracts }: Candidate): Promise<void> {
     if (retracts.length === 0) return
@@ -217,7 +218,7 @@ export class Intake {
     const receiptExpiryMs = expiryWithin(envelope, clock.now(), 0, store.limits.retentionMs)
     for (const id of retracts) {
       const meta = store.meta(id, tx)
-      if (meta !== undefined && (meta.address !== address || isOwned)) continue
+      if (meta !== undefined && (meta.address !== address || (isOwned && meta.kind !== 'receipt'))) continue
       store.bury(tx, id, address, Math.max(receiptExpiryMs, meta?.expiryMs ?? 0))
       if (meta !== undefined) store.remove(tx, id, 'retracted')
     }

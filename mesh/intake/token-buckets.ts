@@ -25,7 +25,7 @@ export const DEFAULT_RATES: RateLimits = {
   scope: { perSecond: 100, burst: 20_000 },
 }
 
-/** Keys of one kind that are remembered; about 100 bytes each. */
+/** Keys of one kind that are remembered; about 160 bytes each. */
 const MAX_KEYS = 4_096
 
 interface Bucket {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { encodeUtf8 } from '#mesh/codec'
+import { decodeEnvelope } from '#mesh/envelope'
 import { isMeshError } from '#mesh/errors'
 import type { EnvelopeId } from '#mesh/ids'
 import { anAddress, anArrival, anEnvelope, type EnvelopeOptions } from '../testing/builders.ts'
@@ -49,6 +50,20 @@ describe('eviction', () => {
   })
 })
 
+describe('storing', () => {
+  it('keeps the bytes as they were, whatever becomes of the Buffer that the network brought', async () => {
+    const { db, store } = await memoryStore()
+    const { bytes } = anEnvelope()
+    const buffer = Buffer.from(bytes)
+    const envelope = decodeEnvelope(buffer)
+    await db.transaction((tx) => {
+      store.put(tx, envelope, anArrival())
+      buffer.fill(0)
+    })
+    assert.deepEqual(await store.bytes(envelope.id), bytes)
+  })
+})
+
 describe('tombstones', () => {
   it('stand for one address until their time, and go with the sweep', async () => {
     const { db, store, clock } = await memoryStore()
@@ -74,6 +89,31 @@ describe('tombstones', () => {
     for (let i = 0; i < 300; i++) await bury(3 + (i % 20))
     assert.ok(store.usage().tombstones <= 40)
     assert.equal(store.isRetracted(id, anAddress(1)), true)
+  })
+})
+
+describe('a receipt of many ids', () => {
+  it('takes no more tombstones than its owner may have, however many it names at once', async () => {
+    const { db, store, clock } = await memoryStore({ limits: { maxTombstones: 400 } })
+    const buryMany = (count: number, works: number): Promise<unknown> =>
+      Promise.all(
+        Array.from({ length: works }, () =>
+          db.transaction((tx) => {
+            for (let i = 0; i < count; i++) store.bury(tx, anEnvelope().id, anAddress(1), clock.now() + DAY_MS)
+          }),
+        ),
+      )
+    await buryMany(90, 1)
+    await buryMany(80, 3)
+    assert.ok(store.usage().tombstones <= 100, `${store.usage().tombstones} tombstones`)
+    await assert.rejects(
+      db.transaction((tx) => {
+        for (let i = 0; i < 50; i++) store.bury(tx, anEnvelope().id, anAddress(1), clock.now() + DAY_MS)
+        throw new OurOwnError()
+      }),
+    )
+    await buryMany(40, 1)
+    assert.ok(store.usage().tombstones <= 100 && store.usage().tombstones > 50, `${store.usage().tombstones} tombstones`)
   })
 })
 

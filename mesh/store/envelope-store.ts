@@ -1,3 +1,4 @@
+import { copyBytes } from '#mesh/codec'
 import { decodeEnvelope, type Envelope, type Priority } from '#mesh/envelope'
 import { type Address, type EnvelopeId, idBytes } from '#mesh/ids'
 import type { Clock, Log } from '#mesh/ports'
@@ -70,7 +71,9 @@ export class EnvelopeStore {
   /** True when the owner of `address` took `id` back, or it was consumed here. */
   isRetracted(id: EnvelopeId, address: Address, tx?: Transaction): boolean {
     const until = this.#tombstones.until(id, address, tx !== undefined)
-    return until !== undefined && until > this.#deps.clock.now()
+    if (until === undefined) return false
+    const now = this.#deps.clock.now()
+    return until > now || endsInAnotherTime(until, now, this.limits.retentionMs) // laid before the clock was set: the sweep dates it anew
   }
 
   ids(): Iterable<EnvelopeId> {
@@ -106,7 +109,7 @@ export class EnvelopeStore {
     const expiryMs = expiryWithin(envelope, firstSeenMs, arrival.ageS, this.limits.retentionMs)
     const meta: EnvelopeMeta = { id, address, author, kind, priority, size: envelope.bytes.length, stamp, lifetimeS, firstSeenMs, expiryMs, ...arrival }
     const key = idBytes(id)
-    tx.put(TABLES.envelopes, key, envelope.bytes.slice())
+    tx.put(TABLES.envelopes, key, copyBytes(envelope.bytes))
     tx.put(TABLES.envelopeMeta, key, encodeMeta(meta))
     this.#index.stage(tx, id, meta)
     tx.emit({ kind: 'envelope-stored', id, address, from: meta.from })

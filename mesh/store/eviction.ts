@@ -3,13 +3,15 @@ import type { EnvelopeIndex } from './envelope-index.ts'
 import type { EnvelopeMeta } from './envelope-meta.ts'
 import { type Quota, STORED_OVERHEAD_BYTES, type StoreLimits } from './limits.ts'
 import { rankOf } from './meta-row.ts'
+import { isEvictable } from './usage.ts'
 
 /** Part of the store that is freed at once, so that a full store does not sort its index for every envelope. */
 const EVICTED_SHARE = 0.01
 
 /**
  * What goes so that `over` is gained: lowest priority, then nearest expiry, then fewest copies left
- * here, which means most elsewhere. Own and pinned mail never goes, nor what is more urgent than `priority`.
+ * here, which means most elsewhere; receipts of this node after all others of their priority. Own and
+ * pinned mail never goes, nor what is more urgent than `priority`.
  * @returns `undefined` when that would not be enough
  */
 export function pickVictims(index: EnvelopeIndex, over: Quota, priority: Priority, limits: StoreLimits): EnvelopeMeta[] | undefined {
@@ -17,9 +19,9 @@ export function pickVictims(index: EnvelopeIndex, over: Quota, priority: Priorit
   if (evictable.bytes < over.bytes || evictable.count < over.count) return undefined
   const candidates: EnvelopeMeta[] = []
   for (const meta of index.all()) {
-    if (!meta.own && !meta.pinned && rankOf(meta.priority) >= rankOf(priority) && !index.isStaged(meta.id)) candidates.push(meta)
+    if (isEvictable(meta) && rankOf(meta.priority) >= rankOf(priority) && !index.isStaged(meta.id)) candidates.push(meta)
   }
-  candidates.sort((a, b) => rankOf(b.priority) - rankOf(a.priority) || a.expiryMs - b.expiryMs || a.copies - b.copies)
+  candidates.sort((a, b) => rankOf(b.priority) - rankOf(a.priority) || Number(a.own) - Number(b.own) || a.expiryMs - b.expiryMs || a.copies - b.copies)
   const wanted = {
     bytes: over.bytes > 0 ? Math.max(over.bytes, limits.maxBytes * EVICTED_SHARE) : 0,
     count: over.count > 0 ? Math.max(over.count, Math.floor(limits.maxEnvelopes * EVICTED_SHARE)) : 0,

@@ -5,7 +5,7 @@ import { TABLES } from './tables.ts'
 
 /** One owner may hold a quarter of all tombstones: whoever floods with receipts forgets his own first. */
 const OWNER_SHARE = 0.25
-/** Part that goes at once when all are in use, so that the search for the biggest owner is rare. */
+/** Part that goes at once when all are in use, so that the search for the biggest owner and for the oldest is rare. */
 const EVICTED_SHARE = 0.01
 
 /**
@@ -19,7 +19,11 @@ export class Tombstones {
   readonly #staged = new Map<string, number | undefined>()
   readonly #max: number
   #size = 0
+  /** How many there will be, in all and of each owner, when everything staged is committed. */
   #projected = 0
+  readonly #projectedOf = new Map<Address, number>()
+  /** Owners of whom the running group has already removed all that is on the disk. */
+  readonly #bare = new Set<Address>()
 
   constructor(max: number) {
     this.#max = max
@@ -37,6 +41,7 @@ export class Tombstones {
       }
     }
     this.#projected = this.#size
+    for (const [address, ids] of this.#byOwner) this.#projectedOf.set(address, ids.size)
   }
 
   /** Until when `id` must not come back to `address`, in ms, or `undefined`; with `staged`, as the running transaction sees it. */
@@ -48,11 +53,11 @@ export class Tombstones {
     return this.#byOwner.get(address)?.get(id)
   }
 
-  /** Buries `id`; a tombstone that stands longer stays. */
+  /** Buries `id`; a tombstone that stands longer stays. Above the bounds the oldest go, and what one group has too many of is left out. */
   put(tx: Transaction, id: EnvelopeId, address: Address, untilMs: number): void {
     const standing = this.until(id, address, true)
     if (standing !== undefined && standing >= untilMs) return
-    if (standing === undefined) this.#makeRoom(tx, address)
+    if (standing === undefined && !this.#hasRoom(tx, address)) return
     this.set(tx, id, address, untilMs)
   }
 
@@ -66,14 +71,16 @@ export class Tombstones {
     if (untilMs === undefined) tx.del(TABLES.tombstones, key)
     else tx.put(TABLES.tombstones, key, new ByteWriter(6).u48(untilMs).finish())
     this.#staged.set(name, untilMs)
-    this.#projected += change
+    this.#project(address, change)
     tx.onRollback(() => {
-      this.#projected -= change
+      this.#project(address, -change)
+      this.#bare.clear()
       if (hadStaged) this.#staged.set(name, before)
       else this.#staged.delete(name)
     })
     tx.onCommit(() => {
       this.#apply(id, address, untilMs)
+      this.#bare.clear()
       if (this.#staged.get(name) === untilMs) this.#staged.delete(name)
     })
   }
@@ -83,23 +90,39 @@ export class Tombstones {
     for (const [address, ids] of this.#byOwner) for (const [id, untilMs] of ids) yield { id, address, untilMs }
   }
 
-  #makeRoom(tx: Transaction, address: Address): void {
-    const own = this.#byOwner.get(address)
-    if (own !== undefined && own.size >= this.#max * OWNER_SHARE) this.#evict(tx, address, own, 1)
-    if (this.#projected < this.#max) return
-    let biggest: [Address, Map<EnvelopeId, number>] | undefined
-    for (const owner of this.#byOwner) if (biggest === undefined || owner[1].size > biggest[1].size) biggest = owner
-    if (biggest !== undefined) this.#evict(tx, biggest[0], biggest[1], Math.ceil(this.#max * EVICTED_SHARE))
+  /** Says whether one more of `address` has room, after evicting what it can. */
+  #hasRoom(tx: Transaction, address: Address): boolean {
+    if (this.#isFull(address)) this.#evict(tx, address)
+    if (this.#projected >= this.#max) {
+      let biggest: [Address, number] | undefined
+      for (const owner of this.#projectedOf) if (biggest === undefined || owner[1] > biggest[1]) biggest = owner
+      if (biggest !== undefined) this.#evict(tx, biggest[0])
+    }
+    return this.#projected < this.#max && !this.#isFull(address)
   }
 
-  #evict(tx: Transaction, address: Address, ids: ReadonlyMap<EnvelopeId, number>, count: number): void {
-    let left = count
-    for (const id of ids.keys()) {
+  #isFull(address: Address): boolean {
+    return (this.#projectedOf.get(address) ?? 0) >= this.#max * OWNER_SHARE
+  }
+
+  #project(address: Address, change: number): void {
+    const count = (this.#projectedOf.get(address) ?? 0) + change
+    this.#projected += change
+    if (count === 0) this.#projectedOf.delete(address)
+    else this.#projectedOf.set(address, count)
+  }
+
+  /** Removes the oldest that are on the disk: what the group has staged is as good as what comes next. */
+  #evict(tx: Transaction, address: Address): void {
+    if (this.#bare.has(address)) return
+    let left = Math.ceil(this.#max * EVICTED_SHARE)
+    for (const id of this.#byOwner.get(address)?.keys() ?? []) {
       if (left === 0) return
       if (this.until(id, address, true) === undefined) continue
       this.set(tx, id, address, undefined)
       left--
     }
+    this.#bare.add(address)
   }
 
   #apply(id: EnvelopeId, address: Address, untilMs: number | undefined): void {

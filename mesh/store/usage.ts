@@ -13,6 +13,11 @@ interface Held {
 
 const NOTHING: Quota = { bytes: 0, count: 0 }
 
+/** Own and pinned mail never goes to make room; own receipts may, since they only spare others the carrying. */
+export function isEvictable({ own, pinned, kind }: Pick<EnvelopeMeta, 'own' | 'pinned' | 'kind'>): boolean {
+  return own ? kind === 'receipt' : !pinned
+}
+
 /**
  * Who holds how much. One number per author, link and address that has something here and none for
  * those that have not, so the memory is bounded by the envelopes themselves.
@@ -55,7 +60,7 @@ export class Usage {
     const bytes = count * (meta.size + STORED_OVERHEAD_BYTES)
     change(this.#total, bytes, count)
     if (meta.stranger) change(this.#strangers, bytes, count)
-    if (!meta.own && !meta.pinned) change(this.#evictable[rankOf(meta.priority)], bytes, count)
+    if (isEvictable(meta)) change(this.#evictable[rankOf(meta.priority)], bytes, count)
     changeOf(this.#authors, meta.author, bytes, count)
     changeOf(this.#scopes, meta.address, bytes, count)
     if (meta.from !== undefined) changeOf(this.#links, meta.from, bytes, count)

@@ -1,4 +1,4 @@
-import { ByteReader } from '#mesh/codec'
+import { ByteReader, copyBytes } from '#mesh/codec'
 import { Contacts } from '#mesh/contacts'
 import { type ConversationEvent, Conversations, HLC_KEY, type MessageView } from '#mesh/conversations'
 import { addressOfKey, type Envelope, HybridClock } from '#mesh/envelope'
@@ -7,7 +7,7 @@ import { type DeviceId, deviceIdOf, type EnvelopeId } from '#mesh/ids'
 import { Intake, type Verdict } from '#mesh/intake'
 import { type Crypto, silentLog } from '#mesh/ports'
 import { CustodyLedger } from '#mesh/routing'
-import { Database, EnvelopeStore, type Level, TABLES } from '#mesh/store'
+import { Database, EnvelopeStore, type Level, type StoreLimits, TABLES } from '#mesh/store'
 import { type FakeClock, settle } from './fake-clock.ts'
 import { memoryLevel, someLimits } from './memory-store.ts'
 import { seededRandom } from './seeded-random.ts'
@@ -20,6 +20,7 @@ export interface MeshPersonOptions {
   /** Another device of the same person. */
   readonly deviceNumber?: number
   readonly certificateExpiresMs?: number
+  readonly limits?: Partial<StoreLimits>
 }
 
 /** A person's node without links: carriage and content wired as on a node, over memory. Envelopes are moved by hand. */
@@ -63,7 +64,7 @@ export async function meshPerson(name: string, options: MeshPersonOptions): Prom
   const random = seededRandom(`${name} ${deviceNumber} ${clock.monotonic()}`)
   const level = options.level ?? memoryLevel()
   const db = await Database.open(level, { log: silentLog })
-  const store = await EnvelopeStore.open(db, { clock, log: silentLog }, someLimits())
+  const store = await EnvelopeStore.open(db, { clock, log: silentLog }, someLimits(options.limits))
   const ledger = await CustodyLedger.open(db)
   const historyKey = deriveHistoryKey(deviceSeed)
   const contacts = await Contacts.open({ db, crypto, random, clock, historyKey, self: keys.person })
@@ -147,7 +148,7 @@ export async function rowsOf(level: Level): Promise<[Uint8Array, Uint8Array][]> 
 export async function copyOf(level: Level): Promise<Level> {
   const copy = memoryLevel()
   await copy.open()
-  const operations = (await rowsOf(level)).map(([key, value]) => ({ type: 'put' as const, key: key.slice(), value: value.slice() }))
+  const operations = (await rowsOf(level)).map(([key, value]) => ({ type: 'put' as const, key: copyBytes(key), value: copyBytes(value) }))
   await copy.batch(operations, { sync: true, keyEncoding: 'view', valueEncoding: 'view' })
   return copy
 }
