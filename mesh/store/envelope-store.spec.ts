@@ -183,6 +183,23 @@ describe('expiry', () => {
     }
   })
 
+  it('waits a day after the clock jumped ahead, in case it was wrong', async () => {
+    const { db, store, clock } = await memoryStore()
+    const id = await putter(db, store)({ lifetimeS: 86_400 }, {})
+    clock.setWall(clock.now() + 400 * DAY_MS)
+    assert.equal(await store.removeExpired(10), 0)
+    clock.setWall(clock.now() - 400 * DAY_MS)
+    await store.removeExpired(10)
+    assert.ok(store.has(id))
+
+    clock.setWall(clock.now() + 400 * DAY_MS)
+    await store.removeExpired(10)
+    await clock.advance(DAY_MS - 1)
+    assert.equal(await store.removeExpired(10), 0)
+    await clock.advance(1)
+    assert.equal(await store.removeExpired(10), 1, 'nobody set it right')
+  })
+
   it('is swept again and again, also after a failure', async () => {
     const clock = fakeClock()
     const answers = [() => 2, () => 1, () => Promise.reject(new Error('disk')), () => 0]

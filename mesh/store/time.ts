@@ -5,6 +5,11 @@ import type { EnvelopeMeta } from './envelope-meta.ts'
 /** How far ahead of now a first sight may be dated, in ms: more means that the clock was wrong then. */
 const MAX_AHEAD_MS = 86_400_000
 
+/** A jump ahead by more than this is not believed at once, in ms: summer time and drift are less, a wrong time server is more. */
+const MAX_JUMP_MS = 86_400_000
+/** For so long nothing expires after such a jump, in ms of running time: somebody may notice and set the clock right. */
+const DOUBT_MS = 86_400_000
+
 /** True when the moment `thenMs` was read from a clock that cannot have been the one that says `nowMs`. */
 export function isFromAnotherTime(thenMs: number, nowMs: number): boolean {
   return nowMs >= PLAUSIBLE_SINCE_MS && (thenMs < PLAUSIBLE_SINCE_MS || thenMs > nowMs + MAX_AHEAD_MS)
@@ -30,10 +35,20 @@ export function expiryWithin(envelope: Pick<EnvelopeMeta, 'stamp' | 'lifetimeS'>
 export class ClockJumps {
   readonly #clock: Clock
   #offsetMs: number
+  /** Until when the clock is in doubt, in ms of the monotonic clock, and what it was off by before. */
+  #doubt: { readonly untilMs: number; readonly offsetMs: number } | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
     this.#offsetMs = clock.now() - clock.monotonic()
+  }
+
+  /**
+   * True for a day after the clock jumped ahead by more than a day, unless it was never set before or has
+   * jumped back: what has expired by it alone may still be alive.
+   */
+  get isInDoubt(): boolean {
+    return this.#doubt !== undefined && this.#clock.monotonic() < this.#doubt.untilMs
   }
 
   /** The jump since the last call, in ms; drift below a minute is none. */
@@ -41,6 +56,9 @@ export class ClockJumps {
     const offset = this.#clock.now() - this.#clock.monotonic()
     const jump = offset - this.#offsetMs
     if (Math.abs(jump) < 60_000) return 0
+    const wasSet = this.#clock.now() - jump >= PLAUSIBLE_SINCE_MS
+    if (jump > MAX_JUMP_MS && wasSet) this.#doubt ??= { untilMs: this.#clock.monotonic() + DOUBT_MS, offsetMs: this.#offsetMs }
+    else if (this.#doubt !== undefined && offset <= this.#doubt.offsetMs + MAX_JUMP_MS) this.#doubt = undefined
     this.#offsetMs = offset
     return jump
   }
