@@ -25,8 +25,6 @@ export interface OutboxEntry {
   readonly state: 'queued' | 'carried'
   /** Hand-overs tried since the node started. */
   readonly attempts: number
-  /** When it is offered again on links that are up, ms since 1970; absent while it waits for a link. */
-  readonly nextAttemptMs?: number
   readonly custody: readonly Custody[]
 }
 
@@ -35,7 +33,6 @@ interface Row {
   readonly priority: Priority
   readonly custody: Map<DeviceId, number>
   attempts: number
-  nextAttemptMs: number | undefined
 }
 
 /**
@@ -78,7 +75,7 @@ export class CustodyLedger {
 
   /** Waits for an envelope from now on; in the transaction that stores it. */
   enqueue(tx: Transaction, envelope: Pick<Envelope, 'id' | 'address' | 'priority'>): void {
-    const row: Row = { to: envelope.address, priority: envelope.priority, custody: new Map(), attempts: 0, nextAttemptMs: undefined }
+    const row: Row = { to: envelope.address, priority: envelope.priority, custody: new Map(), attempts: 0 }
     tx.put(TABLES.outbox, idBytes(envelope.id), encodeRow(row))
     tx.onCommit(() => this.#rows.set(envelope.id, row))
   }
@@ -103,11 +100,9 @@ export class CustodyLedger {
   }
 
   /** Counts a hand-over that was tried. In memory only: a count is not worth a write. */
-  noteAttempt(id: EnvelopeId, nextAttemptMs?: number): void {
+  noteAttempt(id: EnvelopeId): void {
     const row = this.#rows.get(id)
-    if (row === undefined) return
-    row.attempts += 1
-    row.nextAttemptMs = nextAttemptMs
+    if (row !== undefined) row.attempts += 1
   }
 
   /** Waits no longer for these: their owner has them, or their time is over. Returns those that were waited for. */
@@ -177,8 +172,8 @@ export class CustodyLedger {
 
 function entryOf(id: EnvelopeId, row: Row): OutboxEntry {
   const custody = [...row.custody].map(([device, untilMs]) => ({ device, untilMs }))
-  const { to, priority, attempts, nextAttemptMs } = row
-  return { id, to, priority, state: custody.length > 0 ? 'carried' : 'queued', attempts, ...(nextAttemptMs === undefined ? {} : { nextAttemptMs }), custody }
+  const { to, priority, attempts } = row
+  return { id, to, priority, state: custody.length > 0 ? 'carried' : 'queued', attempts, custody }
 }
 
 /** Priority (8) ‖ address (16). */
@@ -189,5 +184,5 @@ function encodeRow(row: Row): Uint8Array {
 function decodeRow(bytes: Uint8Array): Row {
   const reader = new ByteReader(bytes)
   const priority = PRIORITIES[reader.u8()] ?? 'normal'
-  return { to: addressOf(reader.bytes(ADDRESS_BYTES)), priority, custody: new Map(), attempts: 0, nextAttemptMs: undefined }
+  return { to: addressOf(reader.bytes(ADDRESS_BYTES)), priority, custody: new Map(), attempts: 0 }
 }

@@ -1,5 +1,5 @@
 import { MeshError } from '#mesh/errors'
-import type { Address, DeviceId, EnvelopeId } from '#mesh/ids'
+import type { Address, DeviceId } from '#mesh/ids'
 import type { Link } from '#mesh/ports'
 import { type Runnable, spawn, type Task } from '#mesh/runtime'
 import { Arrivals } from './arrivals.ts'
@@ -111,12 +111,6 @@ export class Exchange implements Runnable {
   /** Ends all sessions, politely at first. */
   async detachAll(): Promise<void> {
     await Promise.all([...this.#sessions].map(([session, link]) => this.#detach(session, link)))
-  }
-
-  /** Offers `id` once more on every link: its time in the outbox has come. */
-  retry(id: EnvelopeId): void {
-    this.#shared.arrivals.add(id)
-    this.#wakeAll()
   }
 
   /** The sessions there are. */
