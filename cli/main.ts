@@ -55,7 +55,8 @@ async function ask(command: Command, input: Input, dataDir: string, timeoutMs: n
     const owner = command.name === 'down' ? await lockOwner(dataDir) : undefined
     await command.run?.({ api: client, out, json: input.isSet('json'), signal: stopped.signal, isInPlace: false, readText: readStandardInput }, input)
     if (owner !== undefined) await released(dataDir, owner, started + (timeoutMs ?? DOWN_WAIT_MS))
-    if (timer !== undefined && performance.now() - started >= (timeoutMs ?? 0)) throw new MeshError('NODE_TIMEOUT', `watched for ${(timeoutMs ?? 0) / 1_000} s`)
+    if (timer !== undefined && performance.now() - started >= (timeoutMs ?? 0))
+      throw new MeshError('NODE_TIMEOUT', `watched for ${(timeoutMs ?? 0) / 1_000} s`, { hint: 'without --timeout it goes on until you stop it' })
   } finally {
     clearTimeout(timer)
     process.off('SIGINT', stop).off('SIGTERM', stop)
@@ -77,7 +78,7 @@ async function readStandardInput(): Promise<string> {
   process.stdin.setEncoding('utf8')
   for await (const chunk of process.stdin) {
     text += String(chunk)
-    if (text.length > 65_536) throw new MeshError('MESH_TEXT_INVALID', 'the text on standard input is too long', { hint: 'a message holds 32 KiB' })
+    if (text.length > 65_536) throw new MeshError('MESH_TEXT_INVALID', 'the text on standard input is too long', { hint: 'send it in parts of at most 32 KiB' })
   }
   return text
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { Sink } from '#cli/output'
+import { MAX_TEXT_BYTES } from '#mesh/conversations'
 import { isMeshError } from '#mesh/errors'
 import { fakeApi } from '../../node/control/fake-api.ts'
 import { COMMANDS, findCommand, IN_PLACE, parseInput, printHelp } from './index.ts'
+import { assertAddresses } from './up-addresses.ts'
 
 const usage = (pattern: RegExp) => (error: unknown) => isMeshError(error, 'CLI_USAGE') && pattern.test(`${error.message} — ${error.hint}`)
 
@@ -32,6 +34,18 @@ describe('the command table', () => {
     assert.throws(() => parseInput(command, ['bob', '--json=1']), usage(/takes no value/))
   })
 
+  it('refuses addresses that no node can have, from flags and from configuration', async () => {
+    const none = { peers: undefined, listen: undefined }
+    await assertAddresses({}, none)
+    const good = ['/ip4/10.0.0.1/tcp/1', '/ip6zone/eth0/ip6/fe80::1/tcp/7717', '/ip4/10.0.0.1/udp/1/quic-v1', `/dns4/x/tcp/1/p2p/12D3KooW${'a'.repeat(44)}`]
+    await assertAddresses({ peers: good, listen: ['/ip4/0.0.0.0/tcp/0'] }, { peers: good, listen: undefined })
+    for (const address of ['10.0.0.1:1', 'foo', '', '/ip4/10.0.0.1', '/ip4/10.0.0.300/tcp/1', '/ip4/10.0.0.1/tcp/1/p2p/foo', '/ip4/1.1.1.1/tcp/99999']) {
+      await assert.rejects(assertAddresses({}, { ...none, peers: [...good, address] }), usage(/--peer cannot be/), address)
+      await assert.rejects(assertAddresses({ listen: [address] }, none), (error) => isMeshError(error, 'NODE_CONFIG_INVALID') && error.hint !== undefined)
+    }
+    await assert.rejects(assertAddresses({}, { ...none, listen: ['10.0.0.1:1'] }), usage(/did you mean \/ip4\/10.0.0.1\/tcp\/1\?/))
+  })
+
   it('explains every command, and names each once', () => {
     assert.equal(new Set(COMMANDS.map((command) => command.name)).size, COMMANDS.length)
     assert.equal(new Set(IN_PLACE.map((command) => command.inPlace)).size, IN_PLACE.length)
@@ -53,6 +67,13 @@ describe('commands', () => {
       api.sent.map(({ text }) => text),
       ['hello there', '--not a flag', 'piped'],
     )
+  })
+
+  it('refuses a text that no message holds before it asks the node', async () => {
+    const api = fakeApi()
+    await assert.rejects(run(`send bob ${'x'.repeat(MAX_TEXT_BYTES + 1)}`, api), (error) => isMeshError(error, 'MESH_TEXT_INVALID'))
+    await run(`send bob ${'x'.repeat(MAX_TEXT_BYTES)}`, api)
+    assert.equal(api.sent.length, 1)
   })
 
   it('contact add takes a name in two ways and its JSON has a petname', async () => {

@@ -1,7 +1,10 @@
 import { clockTime, eventLines, messageLines, printLines, shortId } from '#cli/output'
+import { MeshError } from '#mesh/errors'
 import type { Command, CommandContext } from './command.ts'
 import type { Input } from './input.ts'
 
+/** `MAX_TEXT_BYTES` of conversations, which are not loaded for this: more characters are too many bytes in any script, and no request. */
+const MAX_TEXT_CHARACTERS = 32_768
 const TO = { name: 'to', summary: 'a petname or a full qpq1…' }
 
 /** Commands about what is said. */
@@ -45,6 +48,10 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
 async function send({ api, out, json, readText }: CommandContext, input: Input): Promise<void> {
   const typed = input.word('text')
   const text = typed === '-' ? (await readText()).replace(/\n$/, '') : typed
+  if (text.length > MAX_TEXT_CHARACTERS)
+    throw new MeshError('MESH_TEXT_INVALID', `the text has ${text.length} characters, and a message holds ${MAX_TEXT_CHARACTERS} bytes`, {
+      hint: 'send it in parts',
+    })
   const answer = await api.send({ to: input.word('to'), text })
   if (json) out.json(answer)
 }

@@ -6,7 +6,7 @@ import { Input } from './input.ts'
 /** Sorts the words typed after a command's name. @throws MeshError `CLI_USAGE` with what to type instead */
 export function parseInput(command: Command, typed: readonly string[], options: { conversation?: string | undefined; prefix?: string } = {}): Input {
   const known = [...command.flags, ...COMMON_FLAGS]
-  const help = `usage: ${options.prefix ?? 'qpq '}${usageOf(command, options.prefix === '/' ? command.inPlace : command.name)}`
+  const help = helpOf(command, options.prefix)
   const flags = new Map<string, string[]>()
   const words: string[] = []
   for (let i = 0; i < typed.length; i++) {
@@ -28,6 +28,12 @@ export function parseInput(command: Command, typed: readonly string[], options: 
     flags.set(flag.name, [...(before ?? []), value])
   }
   return new Input(flags.has('help') ? new Map() : placeWords(command, words, options.conversation, help), flags)
+}
+
+/** How it is typed; what has more flags than a line holds is explained elsewhere. */
+function helpOf(command: Command, prefix = 'qpq '): string {
+  if (command.flags.length > 3) return `\`qpq help ${command.name}\` explains its flags`
+  return `usage: ${prefix}${usageOf(command, prefix === '/' ? command.inPlace : command.name)}`
 }
 
 function findFlag(known: readonly Flag[], word: string, help: string): { flag: Flag; inline: string | undefined } {

@@ -41,8 +41,14 @@ export function failureLine(error: unknown, json: boolean): string {
       },
     })
   }
-  const hint = known.hint === undefined ? '' : ` — ${known.hint}`
+  const hint = known.hint === undefined ? '' : ` — ${asClause(known.hint)}`
   return plain(`qpq: ${known.message}${hint} (${known.code})`)
+}
+
+/** A hint is a sentence of its own elsewhere; here it ends one. */
+function asClause(hint: string): string {
+  const clause = /^[A-Z][a-z ]/.test(hint) ? `${hint.charAt(0).toLowerCase()}${hint.slice(1)}` : hint
+  return clause.includes('. ') ? clause : clause.replace(/\.$/, '')
 }
 
 function internal(cause: unknown): MeshError {

@@ -66,5 +66,7 @@ describe('failures', () => {
     const error = new MeshError('MESH_CONTACT_UNKNOWN', `there is no contact "\n${ESC}"`, { hint: 'see contact list' })
     assert.equal(failureLine(error, false), 'qpq: there is no contact " " — see contact list (MESH_CONTACT_UNKNOWN)')
     assert.equal(JSON.parse(failureLine(error, true)).error.code, 'MESH_CONTACT_UNKNOWN')
+    const full = new MeshError('MESH_STORE_FULL', 'the disk is full', { hint: 'Free some space; the node goes on by itself.' })
+    assert.equal(failureLine(full, false), 'qpq: the disk is full — free some space; the node goes on by itself (MESH_STORE_FULL)')
   })
 })

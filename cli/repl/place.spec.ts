@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { Sink } from '#cli/output'
+import { MeshError } from '#mesh/errors'
 import { fakeApi } from '../../node/control/fake-api.ts'
 import { Place } from './place.ts'
 import { splitWords } from './words.ts'
@@ -65,6 +66,16 @@ describe('the prompt', () => {
     await type('/help')
     assert.match(screen.join(''), /\/verify \[?WHO/i)
     assert.equal(await type('/quit'), 'leave')
+  })
+
+  it('gives advice in commands that can be typed here', async () => {
+    const { api, screen, type } = aPlace()
+    api.send = async () => {
+      throw new MeshError('MESH_CONTACT_BLOCKED', 'this person is blocked', { hint: 'Take that back first: `qpq contact block NAME --undo`.' })
+    }
+    await type('/to bob')
+    await type('hi')
+    assert.equal(screen.at(-1), 'this person is blocked — take that back first: `/block NAME --undo` (MESH_CONTACT_BLOCKED)\n')
   })
 
   it('asks about a request in the words of the prompt', () => {

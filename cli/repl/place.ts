@@ -56,7 +56,7 @@ export class Place {
       else if (typed.startsWith('//')) await this.#say(line.trimStart().slice(1))
       else return await this.#command(splitWords(typed.slice(1)), signal)
     } catch (error) {
-      this.#deps.out.line({ style: 'bad', text: failureLine(error, false).replace(/^qpq: /, '') })
+      this.#deps.out.line({ style: 'bad', text: inPlace(failureLine(error, false).replace(/^qpq: /, '')) })
     }
     return 'stay'
   }
@@ -105,4 +105,10 @@ export class Place {
     }
     this.#current = { person: found.person, name: found.petname ?? shortId(found.person) }
   }
+}
+
+/** Advice names commands as the shell has them; here they are typed with a slash. */
+function inPlace(text: string): string {
+  const known = IN_PLACE.toSorted((a, b) => b.name.length - a.name.length)
+  return known.reduce((said, command) => said.replaceAll(`qpq ${command.name}`, `/${command.inPlace}`), text)
 }

@@ -1,17 +1,19 @@
 import { PLAUSIBLE_SINCE_MS } from '#mesh/envelope'
-import { CERTIFICATE_VALIDITY_MS, deriveHistoryKey, entropyOfWords, issueCertificate, wordsOf } from '#mesh/identity'
+import { CERTIFICATE_VALIDITY_MS, deriveHistoryKey, entropyOfWords, issueCertificate, readCertificate, wordsOf } from '#mesh/identity'
 import type { Clock, Crypto, Random } from '#mesh/ports'
 import type { NodeOptions } from '#node/config'
-import { type AskPassphrase, createKeystore, keystoreExists, openKeystore, type Secrets } from '#node/keystore'
+import { type AskPassphrase, createKeystore, keystoreExists, openKeystore, renameKeystore, type Secrets } from '#node/keystore'
 
 /** A certificate that has less than this left is made anew at the start, ms: a node may then run for a year. */
 const RENEW_BEFORE_MS = 365 * 86_400_000
 
 /** Opens the identity of the data directory, or makes one at the first start. @throws as the key store does, and `MESH_WORDS_INVALID` */
 export async function openIdentity(options: NodeOptions, deps: { crypto: Crypto; random: Random; clock: Clock }): Promise<Secrets> {
-  const { dataDir: dir, passphrase } = options
+  const { dataDir: dir, passphrase, name: wanted } = options
   const exists = await keystoreExists(dir)
-  const secrets = exists ? await openKeystore({ dir, crypto: deps.crypto, ...asked(passphrase, 'open') }) : await makeIdentity(options, deps)
+  const kept = exists ? await openKeystore({ dir, crypto: deps.crypto, ...asked(passphrase, 'open') }) : await makeIdentity(options, deps)
+  const name = wanted === undefined || wanted === kept.name ? kept.name : await renameKeystore(dir, wanted)
+  const secrets = { ...kept, name, certificate: readCertificate(deps.crypto, currentCertificate(kept, deps)) }
   options.onIdentity?.({ created: !exists, words: () => wordsOf(secrets.entropy) })
   return secrets
 }

@@ -21,7 +21,13 @@ function plain(fields: LogFields = {}): Record<string, unknown> {
 
 function errorFields(error: unknown): Record<string, unknown> {
   if (isMeshError(error))
-    return { code: error.code, message: error.message, ...error.detail, ...(error.cause === undefined ? {} : { cause: sentenceOf(error.cause) }) }
+    return {
+      code: error.code,
+      message: error.message,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      ...error.detail,
+      ...(error.cause === undefined ? {} : { cause: sentenceOf(error.cause) }),
+    }
   return { message: sentenceOf(error) }
 }
 

@@ -13,7 +13,10 @@ const MAX_PORT = 65_535
 export async function loadConfig(file: string | undefined, dirs: readonly string[] = configDirs()): Promise<Config> {
   if (file !== undefined) {
     const text = await textOf(file)
-    if (text === undefined) throw new MeshError('NODE_CONFIG_INVALID', `there is no configuration file ${file}`)
+    if (text === undefined)
+      throw new MeshError('NODE_CONFIG_INVALID', `there is no configuration file ${file}`, {
+        hint: 'make one with `qpq up --print-default-config`, or leave --config out',
+      })
     return readConfig(text, file)
   }
   let config: Config = {}
@@ -35,7 +38,10 @@ async function fragments(dir: string): Promise<string[]> {
       .map((name) => join(dir, name))
   } catch (error) {
     if (isMissing(error)) return []
-    throw new MeshError('NODE_CONFIG_INVALID', `the configuration directory ${dir} cannot be read`, { cause: error })
+    throw new MeshError('NODE_CONFIG_INVALID', `the configuration directory ${dir} cannot be read`, {
+      cause: error,
+      hint: `look at its owner and mode: ls -ld ${dir}`,
+    })
   }
 }
 
@@ -65,7 +71,8 @@ function merge(base: Config, over: Config): Config {
 
 /** Reads one configuration text. @throws MeshError `NODE_CONFIG_INVALID` with the file and the line */
 export async function readConfig(text: string, file: string): Promise<Config> {
-  if (text.length > MAX_CONFIG_BYTES) throw new MeshError('NODE_CONFIG_INVALID', `the configuration file ${file} is too large`)
+  if (text.length > MAX_CONFIG_BYTES)
+    throw new MeshError('NODE_CONFIG_INVALID', `the configuration file ${file} is too large`, { hint: 'is it the right file?' })
   // Loaded only when there is a file: most starts of `qpq` have none.
   const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml')
   const lines = new LineCounter()

@@ -1,3 +1,4 @@
+export { type Ip, isLinkLocal, isLoopback, isSameIp, isWithin, parseIp } from './ip.ts'
 export {
   type AddressView,
   type KnownPeer,

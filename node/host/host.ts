@@ -14,12 +14,16 @@ import { ping } from '@libp2p/ping'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions, type ServiceFactoryMap } from 'libp2p'
 import { concatBytes } from '#mesh/codec'
-import { isMeshError, MeshError } from '#mesh/errors'
-import { type DeviceId, deviceIdOf, parseDeviceId } from '#mesh/ids'
+import { MeshError } from '#mesh/errors'
+import { type DeviceId, deviceIdOf } from '#mesh/ids'
 import type { Clock, Crypto, Log } from '#mesh/ports'
 import type { Runnable } from '#mesh/runtime'
 import { linkLocalTcp } from '#node/discovery'
+import { originOf } from './crowding.ts'
+import { deviceOf } from './device-of.ts'
+import { hintsAmong } from './hints.ts'
 import { DEFAULT_HOST_LIMITS, type HostLimits } from './limits.ts'
+import { type NeighbourView, NeighbourViews } from './neighbour-views.ts'
 import { freePort } from './ports.ts'
 import { loadQuic, type QuicTransport } from './quic.ts'
 
@@ -72,6 +76,7 @@ export class Host implements Runnable {
   readonly #listeners = new Set<(event: PeerEvent) => void>()
   readonly #refusals: Record<string, number> = {}
   #libp2p: Libp2p | undefined
+  #views: NeighbourViews | undefined
   #listen: string[] = []
   #quic: QuicTransport | string = 'not loaded yet'
 
@@ -88,6 +93,7 @@ export class Host implements Runnable {
     this.#listen = await this.#addresses()
     const libp2p = await this.#create()
     this.#libp2p = libp2p
+    this.#views = new NeighbourViews(libp2p)
     libp2p.addEventListener('peer:connect', (event) => this.#tell(event.detail, true))
     libp2p.addEventListener('peer:disconnect', (event) => this.#tell(event.detail, false))
     await libp2p.start()
@@ -122,11 +128,7 @@ export class Host implements Runnable {
 
   /** Where this node may be found, as binary multiaddrs for a card: TCP, and nothing that means something on one link only. */
   get hints(): Uint8Array[] {
-    return this.libp2p
-      .getMultiaddrs()
-      .map((address) => address.decapsulateCode(P2P_CODE))
-      .filter((address) => isHint(address.toString()))
-      .map((address) => address.bytes)
+    return hintsAmong(this.libp2p.getMultiaddrs())
   }
 
   /** Which transports work, and why one does not. */
@@ -137,6 +139,11 @@ export class Host implements Runnable {
   /** Connections that were refused, by reason. */
   get refusals(): Readonly<Record<string, number>> {
     return this.#refusals
+  }
+
+  /** What those who are connected know about where this node is. */
+  get viewsOfUs(): NeighbourView[] {
+    return this.#views?.list() ?? []
   }
 
   /** Everybody who is connected, with the oldest connection of each. */
@@ -216,7 +223,7 @@ export class Host implements Runnable {
       connectionMonitor: { enabled: true, pingInterval: limits.pingEveryMs, abortConnectionOnPingFailure: true },
       connectionGater: {
         denyDialPeer: (peer) => this.#isDenied(peer),
-        denyInboundConnection: ({ remoteAddr }) => this.#isCrowded(hostOf(remoteAddr.toString())),
+        denyInboundConnection: ({ remoteAddr }) => this.#isCrowded(originOf(remoteAddr.toString())),
         denyInboundEncryptedConnection: (peer) => this.#isDenied(peer),
         denyOutboundEncryptedConnection: (peer) => this.#isDenied(peer),
         // libp2p denies private addresses in some environments; they are all we have.
@@ -237,8 +244,8 @@ export class Host implements Runnable {
     return isDenied
   }
 
-  #isCrowded(address: string): boolean {
-    const present = this.#libp2p?.getConnections().filter(({ remoteAddr }) => hostOf(remoteAddr.toString()) === address).length ?? 0
+  #isCrowded(origin: string): boolean {
+    const present = this.#libp2p?.getConnections().filter(({ remoteAddr }) => originOf(remoteAddr.toString()) === origin).length ?? 0
     if (present < this.#limits.maxPerAddress) return false
     this.#refuse('per-address')
     return true
@@ -268,35 +275,4 @@ function peerOf(device: DeviceId, connection: Connection): HostPeer {
   const transport = address.includes('/quic-v1') ? 'quic' : address.includes('/tcp/') ? 'tcp' : 'other'
   const { rtt, direction, timeline } = connection
   return { device, address, transport, direction, sinceMs: timeline.open, ...(rtt === undefined ? {} : { rttMs: rtt }) }
-}
-
-/** Code of `/p2p/` in a multiaddr. */
-const P2P_CODE = 421
-
-function isHint(address: string): boolean {
-  return address.includes('/tcp/') && !/^\/ip4\/(127|169\.254)\.|^\/ip6\/(::1|fe80)|^\/ip6zone/.test(address)
-}
-
-/** The text of a hint on a card, or `undefined` when it is not a multiaddr. */
-export function hintText(hint: Uint8Array): string | undefined {
-  try {
-    return multiaddr(hint).toString()
-  } catch {
-    return undefined // a card may hold anything: a hint that cannot be read is no hint
-  }
-}
-
-/** The part of a multiaddr that names the machine. */
-function hostOf(address: string): string {
-  return address.split('/').slice(0, 3).join('/')
-}
-
-/** The device behind a PeerId; `undefined` for keys other than Ed25519, which none of ours has. */
-function deviceOf(peer: PeerId): DeviceId | undefined {
-  try {
-    return parseDeviceId(peer.toString())
-  } catch (error) {
-    if (isMeshError(error, 'MESH_BYTES_INVALID')) return undefined
-    throw error
-  }
 }

@@ -8,7 +8,7 @@ export interface HostLimits {
   readonly maxConnections: number
   /** Handshakes at a time that others have begun: each costs a key agreement before anybody is known. */
   readonly maxPendingInbound: number
-  /** Connections from one address: several nodes behind one NAT or on one machine, not a flood. */
+  /** Connections from one address, or one /64 of global IPv6: several nodes behind one NAT or on one machine, not a flood. */
   readonly maxPerAddress: number
   /** New connections a second from one address. */
   readonly inboundPerSecond: number

@@ -12,6 +12,8 @@ const device = deviceIdOf(nodeCrypto().ed25519PublicKey(new Uint8Array(32).fill(
 class FakeHost {
   isUp = true
   isReachable = true
+  /** Packets vanish: a dial ends only when it is given up. */
+  isSilent = false
   readonly dials: number[] = []
   readonly #clock: FakeClock
 
@@ -19,8 +21,10 @@ class FakeHost {
     this.#clock = clock
   }
 
-  async dial(): Promise<DeviceId> {
+  async dial(_addresses: readonly string[], signal: AbortSignal): Promise<DeviceId> {
     this.dials.push(this.#clock.monotonic())
+    if (this.isSilent) await this.#clock.sleep(Number.POSITIVE_INFINITY, signal)
+    if (signal.aborted) throw new Error('given up')
     if (!this.isReachable) throw new Error('nobody there')
     return device
   }
@@ -85,5 +89,42 @@ describe('static peers', () => {
     peers.hurry()
     await settle()
     assert.equal(host.dials.length, before + 1)
+  })
+
+  it('tell when the next of them is dialled, as long as one waits for that', async () => {
+    host.isReachable = false
+    assert.equal(peers.nextDialInMs(), undefined)
+    await peers.start()
+    await clock.advance(20_000)
+    const inMs = peers.nextDialInMs()
+    assert.ok(inMs !== undefined && inMs > 0)
+    const before = host.dials.length
+    await clock.advance(inMs - 1)
+    assert.deepEqual([host.dials.length, peers.nextDialInMs()], [before, 1])
+    host.isReachable = true
+    await clock.advance(1)
+    assert.deepEqual([host.dials.length, peers.nextDialInMs()], [before + 1, undefined])
+  })
+
+  it('are dialled anew when the network changed during a dial, instead of waiting for what was sent on the old one', async () => {
+    host.isSilent = true
+    await peers.start()
+    await clock.advance(1_000)
+    assert.deepEqual(host.dials, [0])
+    host.isSilent = false
+    peers.hurry()
+    await settle()
+    assert.deepEqual(host.dials, [0, 1_000])
+  })
+
+  it('are not dialled sooner than others after a loss because the network changed while they were connected', async () => {
+    await peers.start()
+    await clock.advance(40_000)
+    peers.hurry()
+    host.isUp = false
+    await clock.advance(2_000)
+    assert.deepEqual(host.dials, [0])
+    await clock.advance(2_000)
+    assert.equal(host.dials.length, 2)
   })
 })

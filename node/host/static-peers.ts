@@ -24,12 +24,14 @@ const LOOK_MS = 2_000
 export class StaticPeers implements Runnable {
   readonly #deps: StaticPeersDeps
   readonly #addresses: readonly string[]
+  /** When each peer that waits is dialled again, by the monotonic clock. */
+  readonly #dueMs = new Map<string, number>()
   #tasks: Task[] = []
   #hurry = new AbortController()
 
   constructor(deps: StaticPeersDeps, addresses: readonly string[]) {
     this.#deps = deps
-    this.#addresses = addresses
+    this.#addresses = [...new Set(addresses)]
   }
 
   async start(): Promise<void> {
@@ -46,7 +48,13 @@ export class StaticPeers implements Runnable {
     await Promise.all(this.#tasks.map((task) => task.stop()))
   }
 
-  /** The network changed: try at once. */
+  /** Time until the next dial that waits for its turn, ms; `undefined` when none does: all are connected, or being dialled now. */
+  nextDialInMs(): number | undefined {
+    if (this.#dueMs.size === 0) return undefined
+    return Math.max(0, Math.min(...this.#dueMs.values()) - this.#deps.clock.monotonic())
+  }
+
+  /** The network changed: gives up dials that have begun, tries at once, and soon again if that fails. */
   hurry(): void {
     this.#hurry.abort()
     this.#hurry = new AbortController()
@@ -56,16 +64,21 @@ export class StaticPeers implements Runnable {
     const { host, clock, random, log } = this.#deps
     let pauseMs = RETRY_MIN_MS
     while (!signal.aborted) {
+      let hurry = this.#hurry.signal
       try {
-        const device = await host.dial([address], signal)
+        const device = await host.dial([address], AbortSignal.any([signal, hurry]))
         const since = clock.monotonic()
         while (device !== undefined && !signal.aborted && host.isConnected(device)) await clock.sleep(LOOK_MS, signal)
         if (clock.monotonic() - since >= SETTLED_MS) pauseMs = RETRY_MIN_MS
+        hurry = this.#hurry.signal // what changed while it was connected is over
       } catch (error) {
         log.debug('a static peer was not reached', { address, error })
       }
-      await clock.sleep(pauseMs / 2 + randomBelow(random, pauseMs), AbortSignal.any([signal, this.#hurry.signal]))
-      pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS)
+      const waitMs = pauseMs / 2 + randomBelow(random, pauseMs)
+      this.#dueMs.set(address, clock.monotonic() + waitMs)
+      await clock.sleep(waitMs, AbortSignal.any([signal, hurry]))
+      this.#dueMs.delete(address)
+      pauseMs = hurry.aborted ? RETRY_MIN_MS : Math.min(2 * pauseMs, RETRY_MAX_MS)
     }
   }
 }

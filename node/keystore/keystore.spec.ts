@@ -6,7 +6,7 @@ import { PLAUSIBLE_SINCE_MS } from '#mesh/envelope'
 import { isMeshError } from '#mesh/errors'
 import { fakeClock, seededRandom } from '#mesh/testing'
 import { nodeCrypto } from '#node/crypto'
-import { createKeystore, keystoreExists, keystorePath, openKeystore } from './keystore.ts'
+import { createKeystore, keystoreExists, keystorePath, openKeystore, renameKeystore } from './keystore.ts'
 import { stretchBySodium, stretchPortably } from './passphrase.ts'
 
 describe('the key store', () => {
@@ -101,6 +101,8 @@ describe('the key store', () => {
     await assert.rejects(openKeystore({ dir, crypto }), unreadable)
     await writeFile(join(root, 'file'), '')
     await assert.rejects(createKeystore({ dir: join(root, 'file', 'data'), ...parts }), unreadable)
+    await assert.rejects(createKeystore({ dir: join(root, 'file'), ...parts }), (error) => unreadable(error) && /is not a directory/.test(String(error)))
+    await assert.rejects(createKeystore({ dir: '/proc/qpq/data', ...parts }), unreadable) // where making directories by `recursive` never ends
   })
 
   it('follows a directory to another disk, and no key file to another place', async () => {
@@ -124,6 +126,15 @@ describe('the key store', () => {
   it('dates a certificate so that it counts elsewhere, even when this machine has no clock', async () => {
     const { certificate } = await createKeystore({ dir, ...parts, clock: fakeClock(0) })
     assert.ok(certificate.createdMs >= PLAUSIBLE_SINCE_MS)
+  })
+
+  it('changes the claimed name without the passphrase, and nothing else', async () => {
+    const passphrase = async (): Promise<Uint8Array> => new TextEncoder().encode('correct horse')
+    const made = await createKeystore({ dir, ...parts, passphrase })
+    assert.equal(await renameKeystore(dir, ' alice  the second '), 'alice the second')
+    await assert.rejects(renameKeystore(dir, 'x\u001b[2J'), (error) => isMeshError(error, 'MESH_NAME_INVALID'))
+    assert.deepEqual(await openKeystore({ dir, crypto, passphrase }), { ...made, name: 'alice the second' })
+    assert.equal((await stat(keystorePath(dir))).mode & 0o777, 0o600)
   })
 
   it('takes no empty passphrase', async () => {

@@ -142,6 +142,13 @@ export async function openKeystore(options: { dir: string; crypto: Crypto; passp
   }
 }
 
+/** Changes the claimed name of an identity. It stands beside the secrets, so no passphrase is needed. @returns the name as kept @throws MeshError `MESH_NAME_INVALID`, and as {@link openKeystore} */
+export async function renameKeystore(dir: string, name: string): Promise<string> {
+  const clean = cleanName(name)
+  await writePrivately(dir, { ...(await readKeystore(keystorePath(dir))), name: clean })
+  return clean
+}
+
 async function sealSecrets(crypto: Crypto, random: Random, plain: Uint8Array, passphrase: Uint8Array): Promise<KeystoreFile['secrets']> {
   assertNotEmpty(passphrase)
   const [salt, nonce] = [random.bytes(ARGON2.saltBytes), random.bytes(NONCE_BYTES)]

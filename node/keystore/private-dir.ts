@@ -1,4 +1,5 @@
 import { chmod, lstat, mkdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { MeshError } from '#mesh/errors'
 
 /** Bits for group and others: none may be set on anything that holds secrets. */
@@ -10,8 +11,7 @@ const OTHERS = 0o077
  */
 export async function ensurePrivateDir(dir: string): Promise<void> {
   try {
-    const made = await mkdir(dir, { recursive: true, mode: 0o700 })
-    if (made !== undefined) await chmod(dir, 0o700) // the umask may have taken more away
+    if (await makeDir(dir)) await chmod(dir, 0o700) // the umask may have taken more away
   } catch (cause) {
     throw new MeshError('NODE_DATA_UNREADABLE', `the data directory ${dir} cannot be made`, {
       cause,
@@ -38,4 +38,21 @@ export async function assertPrivate(path: string, kind: 'directory' | 'file', mo
   if ((found.mode & OTHERS) !== 0) {
     throw new MeshError('NODE_KEYSTORE_TOO_OPEN', `others can read ${path}, which holds keys`, { hint: `Type: chmod ${mode} '${path}'` })
   }
+}
+
+/**
+ * Makes a directory and those above it; says whether it was made now. Not by `recursive`: where a file
+ * system refuses with ENOENT, as /proc does, Node would try the same directory for ever.
+ */
+async function makeDir(dir: string, isParentThere = false): Promise<boolean> {
+  try {
+    await mkdir(dir, { mode: 0o700 })
+    return true
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EEXIST') return false
+    if (code !== 'ENOENT' || isParentThere || dirname(dir) === dir) throw error
+  }
+  await makeDir(dirname(dir))
+  return makeDir(dir, true)
 }
