@@ -4,6 +4,7 @@ import { MeshError } from '#mesh/errors'
 import { DEFAULT_CONFIG, type IdentityNotice, LOG_LEVELS, loadConfig, type NodeOptions, nearest, nodeOptions, type OptionFlags, PROFILES } from '#node/config'
 import type { RunningNode } from '#node/control'
 import type { Input } from './input.ts'
+import { assertAddresses } from './up-addresses.ts'
 import { passphraseSource, wordsSource } from './up-secrets.ts'
 
 /** What `up` stands in. */
@@ -29,7 +30,10 @@ export async function up(input: Input, around: UpSurroundings): Promise<number> 
   try {
     // Loaded late: it brings in the whole network, and wrong flags are answered without it.
     const { startNode } = await import('#node/compose')
-    const node = await started(startNode(options), signals.asked, around.timeoutMs)
+    const node = await started(startNode(options), signals.asked, around.timeoutMs).catch((error: unknown) => {
+      words.print(out) // the identity may be made already, and its words are shown at no later start
+      throw error
+    })
     if (node === undefined) return 0
     try {
       if (isInteractive) {
@@ -63,6 +67,7 @@ async function optionsFrom(
   const port = input.number('port', 0, 65_535)
   const control = input.value('control-port') === 'off' ? 'off' : input.number('control-port', 0, 65_535)
   const [name, listen, peers] = [input.value('name'), input.values('listen'), input.values('peer')]
+  await assertAddresses(config, { peers, listen })
   const profile = choice(input, 'profile', PROFILES)
   const logLevel = choice(input, 'log-level', LOG_LEVELS)
   if (input.isSet('words-file') && !input.isSet('restore')) throw usageError('--words-file goes with --restore', 'qpq up --restore --words-file FILE')
@@ -115,7 +120,7 @@ async function started(starting: Promise<RunningNode>, asked: Promise<void>, tim
   return undefined
 }
 
-/** One JSON line per event until the node ends or somebody ends it. */
+/** One JSON line per event until the node ends or somebody ends it, what happens while it stops included. */
 async function streamEvents(node: RunningNode, out: Sink, asked: Promise<void>): Promise<void> {
   const ended = new AbortController()
   const stream = async () => {
@@ -126,8 +131,12 @@ async function streamEvents(node: RunningNode, out: Sink, asked: Promise<void>):
     // A stream that ends by itself ends nothing; one that breaks ends the node, loudly.
     await Promise.race([node.done, asked, streaming.then(() => node.done)])
   } finally {
-    ended.abort()
-    await streaming
+    try {
+      await node.stop()
+    } finally {
+      ended.abort()
+      await streaming
+    }
   }
 }
 

@@ -20,6 +20,8 @@ export type ConversationEvent =
 
 /** Events that may wait for being looked up; above it the oldest are dropped and `log` has them all. */
 const MAX_WAITING_EVENTS = 10_000
+/** How long `stop` goes on with what waits, in ms: some thousand events. A message that is not told now is told never, and stands in `log` only. */
+const LAST_WORDS_MS = 2_000
 
 /** Facts that people may want to hear; floods of others must not push these out. */
 const PRESENTED: ReadonlySet<MeshEvent['kind']> = new Set([
@@ -33,7 +35,7 @@ const PRESENTED: ReadonlySet<MeshEvent['kind']> = new Set([
 
 /** See the head of this file. */
 export class Presenter implements Runnable {
-  readonly #deps: Pick<ConversationsDeps, 'db' | 'contacts' | 'ledger' | 'log'>
+  readonly #deps: Pick<ConversationsDeps, 'db' | 'contacts' | 'ledger' | 'clock' | 'log'>
   readonly #history: History
   readonly #views: Views
   readonly #onExpired: (id: EnvelopeId) => Promise<void>
@@ -47,7 +49,7 @@ export class Presenter implements Runnable {
 
   /** @param onExpired called when an envelope here has come to its end, in the order of events */
   constructor(
-    deps: Pick<ConversationsDeps, 'db' | 'contacts' | 'ledger' | 'log'>,
+    deps: Pick<ConversationsDeps, 'db' | 'contacts' | 'ledger' | 'clock' | 'log'>,
     history: History,
     views: Views,
     onExpired: (id: EnvelopeId) => Promise<void>,
@@ -67,9 +69,13 @@ export class Presenter implements Runnable {
     )
   }
 
+  /** Resolves when what was durable before is told, or when that takes too long. */
   async stop(): Promise<void> {
+    const { clock } = this.#deps
     this.#unsubscribe?.()
     await this.#task?.stop()
+    const endMs = clock.monotonic() + LAST_WORDS_MS
+    for (let event = this.#events.shift(); event !== undefined && clock.monotonic() < endMs; event = this.#events.shift()) await this.#presentOne(event)
   }
 
   /** Hears what happens, after it is durable. Returns how to stop listening. */
@@ -92,12 +98,16 @@ export class Presenter implements Runnable {
         await this.#bell.heard(signal)
         continue
       }
-      try {
-        const shown = await this.#shown(event)
-        if (shown !== undefined) this.#tell(shown)
-      } catch (error) {
-        this.#deps.log.warn('an event could not be shown', { error, kind: event.kind })
-      }
+      await this.#presentOne(event)
+    }
+  }
+
+  async #presentOne(event: MeshEvent): Promise<void> {
+    try {
+      const shown = await this.#shown(event)
+      if (shown !== undefined) this.#tell(shown)
+    } catch (error) {
+      this.#deps.log.warn('an event could not be shown', { error, kind: event.kind })
     }
   }
 

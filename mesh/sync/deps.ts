@@ -4,7 +4,7 @@
  */
 
 import type { MeshError } from '#mesh/errors'
-import type { DeviceId } from '#mesh/ids'
+import type { Address, DeviceId } from '#mesh/ids'
 import type { Intake } from '#mesh/intake'
 import type { Clock, Crypto, Log } from '#mesh/ports'
 import type { CollectGrant, CustodyLedger } from '#mesh/routing'
@@ -36,6 +36,8 @@ export interface ExchangeDeps {
   readonly grants: () => readonly CollectGrant[]
   /** How many devices this node has heard of: decides how copies spread. */
   readonly knownDevices: () => number
+  /** A peer has proven what it collects for; called once in each session. Must not throw. */
+  readonly onGreeted?: (peer: DeviceId, addresses: ReadonlySet<Address>) => void
   /** A peer broke the rules and its session was ended: score it, block it. */
   readonly onOffence?: (peer: DeviceId, error: MeshError) => void
 }

@@ -148,9 +148,11 @@ export class Session {
     const { books } = this
     const { clock } = this.#shared.deps
     switch (frame.type) {
-      case 'hello':
-        books.greet(frame)
+      case 'hello': {
+        const { addresses } = books.greet(frame)
+        this.#shared.deps.onGreeted?.(this.#link.peer, addresses)
         break
+      }
       case 'offer':
         books.incoming.offered(frame.offers, clock.monotonic())
         break

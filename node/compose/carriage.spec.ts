@@ -258,6 +258,16 @@ describe('people with carriage and content', () => {
     assert.deepEqual(shown(b), ['before'])
   })
 
+  it('are told of all that is durable before they stop, however much of it waits', async () => {
+    const [a, b] = [await start('a'), await start('b')]
+    await know(a, b)
+    const texts = Array.from({ length: 30 }, (_, i) => `message ${i}`)
+    await Promise.all(texts.map((text) => say(a, 'b', text)))
+    await a.carriage.conversations.stop()
+    const told = a.events.flatMap((event) => (event.kind === 'message' ? [event.message.text] : []))
+    assert.deepEqual(told, texts)
+  })
+
   it('refuse empty, endless and broken text, and keep what was acknowledged', async () => {
     const [a, b] = [await start('a'), await start('b')]
     await know(a, b)

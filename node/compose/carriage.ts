@@ -11,11 +11,11 @@ import { Conversations, HLC_KEY, type Self } from '#mesh/conversations'
 import { addressOfKey, HybridClock, PLAUSIBLE_SINCE_MS, type Stamp } from '#mesh/envelope'
 import type { MeshError } from '#mesh/errors'
 import { issueCard } from '#mesh/identity'
-import type { DeviceId } from '#mesh/ids'
+import type { Address, DeviceId } from '#mesh/ids'
 import { Intake } from '#mesh/intake'
 import type { Clock, Crypto, Log, Random } from '#mesh/ports'
 import { type CollectGrant, CustodyLedger, issueGrant } from '#mesh/routing'
-import { Database, EnvelopeStore, type Level, STORE_PROFILES, Sweeper, TABLES } from '#mesh/store'
+import { Database, EnvelopeStore, type Level, STORE_PROFILES, type StoreLimits, Sweeper, TABLES } from '#mesh/store'
 import { Exchange } from '#mesh/sync'
 import type { Secrets } from '#node/keystore'
 import { currentCertificate, historyKeyOf } from './identity.ts'
@@ -30,10 +30,14 @@ export interface CarriageDeps {
   readonly clock: Clock
   readonly log: Log
   readonly profile: keyof typeof STORE_PROFILES
+  /** What the store may hold, instead of what the profile says. */
+  readonly limits?: StoreLimits
   /** Binary multiaddrs for the card. */
   readonly hints: () => Uint8Array[]
   readonly knownDevices: () => number
   readonly onOffence: (peer: DeviceId, error: MeshError) => void
+  /** A neighbour has proven what it collects for. Must not throw. */
+  readonly onGreeted?: (peer: DeviceId, addresses: ReadonlySet<Address>) => void
 }
 
 /** The parts of a node that know no network. */
@@ -56,7 +60,7 @@ const GRANT_MS = 400 * 86_400_000
 export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
   const { secrets, crypto, random, clock, log } = deps
   const db = await Database.open(deps.level, { log, hasRoom: deps.hasRoom })
-  const store = await EnvelopeStore.open(db, { clock, log }, STORE_PROFILES[deps.profile])
+  const store = await EnvelopeStore.open(db, { clock, log }, deps.limits ?? STORE_PROFILES[deps.profile])
   const ledger = await CustodyLedger.open(db)
   const historyKey = historyKeyOf(secrets)
   const contacts = await Contacts.open({ db, crypto, random, clock, historyKey, self: secrets.person.person })
@@ -78,7 +82,9 @@ export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
     keys: secrets.person,
     device: secrets.device,
     deviceSeed: secrets.deviceSeed,
-    certificate: currentCertificate(secrets, { crypto, clock }),
+    get certificate() {
+      return currentCertificate(secrets, { crypto, clock }) // a node may run for years
+    },
     card: () => card().bytes,
     historyKey,
   }
@@ -97,6 +103,7 @@ export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
     grants: () => [grant],
     knownDevices: deps.knownDevices,
     onOffence: deps.onOffence,
+    ...(deps.onGreeted === undefined ? {} : { onGreeted: deps.onGreeted }),
   })
   const sweeper = new Sweeper({ clock, log, removeExpired: (limit) => store.removeExpired(limit) })
   return { db, store, intake, ledger, contacts, conversations, exchange, sweeper, card }

@@ -10,6 +10,7 @@ import { BoundedDatastore, LanDht, PeopleFinder } from '#node/discovery-dht'
 import { DEFAULT_HOST_LIMITS, Dialer, freePort, Host, ROUTER_HOST_LIMITS, StaticPeers } from '#node/host'
 import type { Secrets } from '#node/keystore'
 import { LinkKeeper } from '#node/protocols'
+import { NetworkWatch } from './network-watch.ts'
 
 /** What the network needs. */
 export interface NetworkDeps {
@@ -29,6 +30,8 @@ export interface Network {
   readonly host: Host
   readonly dialer: Dialer
   readonly discovery: LanDiscovery | undefined
+  /** Those named with `--peer`. */
+  readonly peers: StaticPeers
   /** What is started and stopped, in order. */
   readonly parts: readonly Runnable[]
 }
@@ -57,8 +60,10 @@ export async function makeNetwork(deps: NetworkDeps, options: NodeOptions): Prom
   }
   const links: Runnable = lateLinks(() => new LinkKeeper({ libp2p: host.libp2p, device: secrets.device, clock, random, log, attach: deps.attach }))
   const peers = new StaticPeers({ host, clock, random, log }, options.peers)
+  // The first look comes before the first dial, so that no change is missed between them.
+  const watch = new NetworkWatch({ clock, log, onChange: () => peers.hurry() })
   const people = options.discovery.dht ? [peopleFinder(deps, host, dialer, dht)] : []
-  return { host, dialer, discovery, parts: [host, dialer, links, peers, ...(discovery === undefined ? [] : [discovery]), ...people] }
+  return { host, dialer, discovery, peers, parts: [host, dialer, links, watch, peers, ...(discovery === undefined ? [] : [discovery]), ...people] }
 }
 
 /** Looks for contacts through the DHT. */

@@ -16,13 +16,14 @@ import type {
   PeerInfo,
   WatchEvent,
   WatchFeed,
+  WatchQueue,
 } from '#node/control'
 import { hintText } from '#node/host'
 import type { Secrets } from '#node/keystore'
 import { diagnose, interfaceFacts } from '#node/observe'
 import type { Carriage } from './carriage.ts'
 import type { Network } from './network.ts'
-import { contactInfo, messageInfo, outboxInfo, timeText } from './views.ts'
+import { contactInfo, messageInfo, outboxInfo, timeText, viewsOfUs } from './views.ts'
 
 /** The parts that are asked. */
 export interface NodeApiDeps {
@@ -32,6 +33,8 @@ export interface NodeApiDeps {
   readonly carriage: Carriage
   readonly network: Network
   readonly feed: WatchFeed
+  /** What happened so far, for the first who watches. */
+  readonly kept?: WatchQueue
   readonly startedAt: number
   /** Ends the node soon. */
   readonly end: () => void
@@ -40,9 +43,11 @@ export interface NodeApiDeps {
 /** See the head of this file. */
 export class RunningNodeApi implements NodeApi {
   readonly #deps: NodeApiDeps
+  #kept: WatchQueue | undefined
 
   constructor(deps: NodeApiDeps) {
     this.#deps = deps
+    this.#kept = deps.kept
   }
 
   async status(): Promise<NodeStatus> {
@@ -92,11 +97,13 @@ export class RunningNodeApi implements NodeApi {
     const { discovery, host } = network
     const { store } = await this.status()
     const ourViews = (discovery?.peers() ?? []).flatMap(({ peer, ourView }) => (ourView === undefined ? [] : [{ peer, view: ourView }]))
-    const listenPort = portIn(host.listenPatterns)
+    const listenPort = portIn(host.addresses)
     return diagnose({
       interfaces: interfaceFacts(discovery),
       peers: host.peers().length,
-      ...(discovery === undefined ? {} : { viewsOfUs: discovery.viewsOfUs(), ourViews }),
+      viewsOfUs: viewsOfUs(discovery?.viewsOfUs() ?? [], host.viewsOfUs),
+      seenAt: host.viewsOfUs.flatMap(({ seenAt }) => seenAt),
+      ourViews,
       ...(listenPort === undefined ? {} : { listenPort }),
       nowMs: clock.now(),
       clockOffsetsMs: carriage.exchange.sessions().flatMap(({ clockOffsetMs }) => (clockOffsetMs === undefined ? [] : [clockOffsetMs])),
@@ -181,18 +188,24 @@ export class RunningNodeApi implements NodeApi {
   }
 
   async outbox(): Promise<OutboxInfo[]> {
-    const { ledger, conversations } = this.#deps.carriage
+    const { carriage, network, clock } = this.#deps
+    const { ledger, conversations } = carriage
+    const inMs = network.peers.nextDialInMs()
+    const nextDialMs = inMs === undefined ? undefined : clock.now() + inMs
     return Promise.all(
       ledger.list().map(async (entry) => {
         const person = await conversations.personOf(entry.id)
-        return outboxInfo(entry, person === undefined ? entry.to : (this.petnameOf(person) ?? person))
+        return outboxInfo(entry, person === undefined ? entry.to : (this.petnameOf(person) ?? person), nextDialMs)
       }),
     )
   }
 
   /** Who is here already comes first, so that nobody who connected a moment earlier is missed. */
   async *watch(signal: AbortSignal): AsyncIterable<WatchEvent> {
-    const events = this.#deps.feed.watch(signal)
+    const kept = this.#kept
+    this.#kept = undefined
+    const events = this.#deps.feed.watch(signal, kept)
+    if (kept !== undefined) return yield* events // it holds their coming already
     for (const { device, address } of this.#deps.network.host.peers()) yield { event: 'peer', device, up: true, address, ...this.personBehind(device) }
     yield* events
   }

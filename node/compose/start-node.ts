@@ -19,7 +19,7 @@ import { openCarriage } from './carriage.ts'
 import { openIdentity } from './identity.ts'
 import { jsonLog } from './log.ts'
 import { makeNetwork, type Network } from './network.ts'
-import { RunningNodeApi } from './node-api.ts'
+import { type NodeApiDeps, RunningNodeApi } from './node-api.ts'
 import { watchEvent } from './views.ts'
 
 /** Starts a node. @throws MeshError for everything that can be wrong with directory, keys, store and ports */
@@ -50,7 +50,7 @@ async function open(options: NodeOptions, undo: Array<() => Promise<void>>, unwi
   undo.push(() => level.close())
 
   const bans = new Bans(clock)
-  const late: { network?: Network } = {}
+  const late: { network?: Network; bouncer?: Bouncer } = {}
   const showOut = async (device: DeviceId): Promise<void> => {
     bans.add(device)
     await late.network?.host.hangUp(device)
@@ -72,8 +72,18 @@ async function open(options: NodeOptions, undo: Array<() => Promise<void>>, unwi
       log.warn('a peer broke the rules and is kept out for a while', { peer, error })
       showOut(peer).catch((failure: unknown) => log.warn('a peer could not be shown out', { peer, error: failure }))
     },
+    onGreeted: (peer, addresses) => late.bouncer?.met(peer, addresses),
   })
   undo.push(() => carriage.db.close())
+  const bouncer = new Bouncer({
+    db: carriage.db,
+    contacts: carriage.contacts,
+    exchange: carriage.exchange,
+    ownInbox: carriage.conversations.ownInbox,
+    log,
+    showOut,
+  })
+  late.bouncer = bouncer
   const wanted = (): Address[] => {
     const here = new Set(carriage.exchange.sessions().flatMap(({ addresses }) => addresses))
     return carriage.contacts.list().flatMap(({ state, card }) => (state === 'contact' && !here.has(card.inbox) ? [card.inbox] : []))
@@ -86,11 +96,13 @@ async function open(options: NodeOptions, undo: Array<() => Promise<void>>, unwi
 
   const feed = new WatchFeed()
   const { promise: done, resolve: end } = Promise.withResolvers<void>()
-  const api = new RunningNodeApi({ secrets, crypto, clock, carriage, network, feed, startedAt, end })
-  const bouncer = new Bouncer({ contacts: carriage.contacts, exchange: carriage.exchange, clock, log, showOut })
+  const apiDeps: NodeApiDeps = { secrets, crypto, clock, carriage, network, feed, startedAt, end }
+  const api = new RunningNodeApi(apiDeps)
+  // Whoever has just started this node cannot watch it before it is ready, and messages arrive before that.
+  const ownApi = new RunningNodeApi({ ...apiDeps, kept: feed.keep() })
   const control = new ControlServer({ api, log }, { dataDir, http: options.control })
   const events = feedEvents(carriage, network, api, feed, secrets.person.person)
-  const running = await startAll([events, carriage.sweeper, carriage.conversations, carriage.exchange, ...network.parts, bouncer, control])
+  const running = await startAll([events, carriage.sweeper, carriage.conversations, carriage.exchange, bouncer, ...network.parts, control])
   undo.push(() => running.stop())
 
   const ready: ReadyEvent = {
@@ -108,7 +120,7 @@ async function open(options: NodeOptions, undo: Array<() => Promise<void>>, unwi
     stopping ??= unwind().finally(end)
     return stopping
   }
-  return { api, ready, stop, done }
+  return { api: ownApi, ready, stop, done }
 }
 
 /** Everything that happens goes to those who watch. */

@@ -4,6 +4,8 @@ import type { ConversationEvent, MessageView } from '#mesh/conversations'
 import type { PersonId } from '#mesh/ids'
 import type { OutboxEntry } from '#mesh/routing'
 import type { ContactInfo, MessageInfo, OutboxInfo, WatchEvent } from '#node/control'
+import type { AddressView } from '#node/discovery'
+import type { NeighbourView } from '#node/host'
 
 /** A moment as RFC 3339 in UTC. A clock that peers made up may lie outside of what a date can say. */
 export function timeText(ms: number): string {
@@ -34,15 +36,23 @@ export function messageInfo(message: MessageView, self: PersonId, petnameOf: (pe
   }
 }
 
-export function outboxInfo(entry: OutboxEntry, to: string): OutboxInfo {
-  const { id, priority, state, attempts, nextAttemptMs, custody } = entry
+/** What is known of each peer about our port: its word, unless it is connected to us, which is more than a word. */
+export function viewsOfUs(said: readonly AddressView[], connected: readonly NeighbourView[]): AddressView[] {
+  const views = new Map(said.map((view) => [view.peer, view]))
+  for (const { device, hasReachedUs } of connected) if (hasReachedUs) views.set(device, { peer: device, view: 'open' })
+  return [...views.values()]
+}
+
+/** @param nextDialMs when this node next dials somebody of itself, ms since 1970: whoever answers is offered what is `queued`, not what others carry already */
+export function outboxInfo(entry: OutboxEntry, to: string, nextDialMs: number | undefined): OutboxInfo {
+  const { id, priority, state, attempts, custody } = entry
   return {
     id,
     to,
     priority,
     state,
     attempts,
-    ...(nextAttemptMs === undefined ? {} : { nextAttemptAt: timeText(nextAttemptMs) }),
+    ...(nextDialMs === undefined || state !== 'queued' ? {} : { nextAttemptAt: timeText(nextDialMs) }),
     custody: custody.map(({ device, untilMs }) => ({ device, until: timeText(untilMs) })),
   }
 }

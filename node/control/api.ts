@@ -69,7 +69,7 @@ export interface PeerInfo {
 /** One thing that may keep people apart, with what to do about it. */
 export interface DoctorFinding {
   level: 'ok' | 'note' | 'warning' | 'problem'
-  /** Bounded, stable: `no-interface`, `no-carrier`, `no-address`, `multicast-send-error`, `nothing-heard`, `port-closed`, `clock-off`, `store-full`, `quic-missing`, `ok`. */
+  /** Bounded, stable: `no-interface`, `no-carrier`, `no-address`, `multicast-send-error`, `nothing-heard`, `port-closed`, `address-translated`, `clock-off`, `store-full`, `quic-missing`, `ok`. */
   code: string
   /** The interface or part it is about. */
   subject: string
@@ -127,7 +127,10 @@ export interface OutboxInfo {
   priority: 'critical' | 'normal' | 'bulk' | 'ephemeral'
   state: 'queued' | 'carried'
   attempts: number
-  /** When it is offered again on the links that are up; absent while it waits for a link. */
+  /**
+   * When this node dials a peer again to hand it over. Absent when it only waits for somebody to come: no
+   * peer that was named is away, one is being dialled now, or others carry it. Who comes sooner gets it sooner.
+   */
   nextAttemptAt?: string
   custody: Array<{ device: string; until: string }>
 }
@@ -158,6 +161,7 @@ export interface ReadyEvent {
 
 /** A node that runs in this process. */
 export interface RunningNode {
+  /** For this process itself: the first to `watch` through it hears all that happened since before the network started (bounded: see `lost`). */
   readonly api: NodeApi
   readonly ready: ReadyEvent
   /** Resolves when nothing of the node is left running; can be called twice. */

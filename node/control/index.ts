@@ -17,4 +17,4 @@ export type {
 export { ControlClient } from './client.ts'
 export { type DataLock, lockData, lockOwner } from './data-lock.ts'
 export { type ControlAddress, ControlServer, type ControlServerDeps, type ControlServerOptions } from './server.ts'
-export { WatchFeed } from './watch-feed.ts'
+export { WatchFeed, type WatchQueue } from './watch-feed.ts'

@@ -46,4 +46,16 @@ describe('WatchFeed', () => {
     for await (const one of stream) seen.push(one)
     assert.deepEqual(seen, [event('during')])
   })
+
+  it('gives a reader who comes late what was kept for him, bounded as for everybody', async () => {
+    const feed = new WatchFeed()
+    const kept = feed.keep()
+    for (let i = 0; i < 1_500; i++) feed.publish(event(String(i)))
+    const ended = new AbortController()
+    const stream = feed.watch(ended.signal, kept)
+    ended.abort()
+    const seen: WatchEvent[] = []
+    for await (const one of stream) seen.push(one)
+    assert.deepEqual([seen[0], seen.length, seen.at(-1)], [event('0'), 1_001, { event: 'lost', count: 500 }])
+  })
 })

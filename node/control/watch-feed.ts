@@ -77,20 +77,22 @@ export class WatchFeed {
     for (const reader of this.#readers) reader.push(event)
   }
 
-  /** The events from this call on, until `signal` aborts. */
-  watch(signal: AbortSignal): AsyncIterable<WatchEvent> {
+  /** Takes everything from now on for a reader who comes later: give it to `watch`. As bounded as any other queue. */
+  keep(): WatchQueue {
     const queue = new WatchQueue()
-    if (signal.aborted) {
-      queue.end()
-      return queue
-    }
     this.#readers.add(queue)
-    const leave = () => {
-      this.#readers.delete(queue)
-      queue.end()
-    }
-    signal.addEventListener('abort', leave, { once: true })
     return queue
+  }
+
+  /** The events from this call on, or from the beginning of `kept`, until `signal` aborts. */
+  watch(signal: AbortSignal, kept: WatchQueue = this.keep()): AsyncIterable<WatchEvent> {
+    const leave = () => {
+      this.#readers.delete(kept)
+      kept.end()
+    }
+    if (signal.aborted) leave()
+    else signal.addEventListener('abort', leave, { once: true })
+    return kept
   }
 }
 

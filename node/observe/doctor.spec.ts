@@ -93,6 +93,7 @@ describe('the doctor', () => {
 
   it('speaks about a store that is full or nearly so, and about missing QUIC', () => {
     assert.deepEqual(codes({ store: { full: true, bytes: 100, limitBytes: 100 } }), ['problem store-full store'])
+    assert.deepEqual(codes({ store: { full: true, bytes: 1, limitBytes: 100 } }), ['problem store-full disk'])
     assert.deepEqual(codes({ store: { full: false, bytes: 95, limitBytes: 100 } }), ['warning store-full store'])
     assert.deepEqual(codes({ quic: false }), ['note quic-missing quic'])
   })

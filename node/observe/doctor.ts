@@ -8,6 +8,7 @@
 import type { DoctorFinding, DoctorReport } from '#node/control'
 import type { InterfaceState, NetworkInterface } from '#node/discovery'
 import { clockFindings } from './doctor-clock.ts'
+import { reachFindings } from './doctor-reach.ts'
 
 /** An interface with what discovery counted on it. */
 export interface DoctorInterface {
@@ -36,8 +37,10 @@ export interface DoctorFacts {
   readonly interfaces: readonly DoctorInterface[]
   /** Connected peers. */
   readonly peers: number
-  /** What neighbours say about our port; from `LanDiscovery.viewsOfUs`. */
+  /** What neighbours say about our port, from `LanDiscovery.viewsOfUs`, and that they connected, from `Host.viewsOfUs`. */
   readonly viewsOfUs?: readonly DialView[]
+  /** Multiaddrs at which connected neighbours say they see us. */
+  readonly seenAt?: readonly string[]
   /** What our own dials to heard neighbours found; from `LanDiscovery.peers`. */
   readonly ourViews?: readonly DialView[]
   /** The port the host listens on, for the advice. */
@@ -62,6 +65,7 @@ export function diagnose(facts: DoctorFacts): DoctorReport {
   const findings = [
     ...networkFindings(facts),
     ...portFindings(facts),
+    ...reachFindings(facts),
     ...clockFindings(facts.nowMs, facts.clockOffsetsMs ?? []),
     ...storeFindings(facts.store),
     ...quicFindings(facts.quic),
@@ -201,6 +205,17 @@ const MAX_CLOSED_SHOWN = 5
 function storeFindings(store: DoctorFacts['store']): DoctorFinding[] {
   if (store === undefined) return []
   const percent = Math.round((100 * store.bytes) / store.limitBytes)
+  if (store.full && store.bytes < store.limitBytes) {
+    return [
+      {
+        level: 'problem',
+        code: 'store-full',
+        subject: 'disk',
+        message: 'The disk of the data directory is full: nothing is carried for others, and nothing new can be written.',
+        advice: 'Free some space on it; the node goes on by itself, and what was written before stays.',
+      },
+    ]
+  }
   const advice = 'Free space on the disk, or allow a larger store; own messages are never thrown away.'
   if (store.full)
     return [
@@ -208,7 +223,7 @@ function storeFindings(store: DoctorFacts['store']): DoctorFinding[] {
         level: 'problem',
         code: 'store-full',
         subject: 'store',
-        message: `There is no room: nothing is carried for others now (${percent} % of the limit used).`,
+        message: `The store is full (${percent} % of its limit): what is more important drives out what is less, and nothing else is carried for others.`,
         advice,
       },
     ]
