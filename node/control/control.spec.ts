@@ -42,6 +42,19 @@ describe('the control socket', () => {
     assert.deepEqual(api.sent, [{ to: 'bob', text: 'hello\nthere' }])
   })
 
+  it('answers who ended the node before it ends', async () => {
+    let stopping: Promise<void> | undefined
+    await server.stop()
+    await begin({
+      down: async () => {
+        stopping = server.stop()
+        return {}
+      },
+    })
+    assert.deepEqual(await client.down(), {})
+    await stopping
+  })
+
   it('is private to its user', async () => {
     assert.equal((await stat(server.address.socket)).mode & 0o777, 0o600)
   })

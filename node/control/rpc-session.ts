@@ -19,6 +19,8 @@ export interface RpcDeps {
   readonly api: NodeApi
   readonly prepareCall: (name: string, params: unknown) => Call
   readonly log: Log
+  /** Requests that have no answer yet, of all connections. */
+  readonly answering: Set<Promise<void>>
 }
 
 /** One connection's requests and streams, whatever carries them. */
@@ -38,6 +40,15 @@ export class RpcSession {
 
   /** Takes one message; resolves when its answer was taken by the other side. Never rejects. */
   async receive(text: string): Promise<void> {
+    const { answering } = this.#deps
+    // Noted before it runs: what is asked for may be the end.
+    const answered = Promise.resolve().then(() => this.#answer(text))
+    answering.add(answered)
+    await answered
+    answering.delete(answered)
+  }
+
+  async #answer(text: string): Promise<void> {
     const request = parseRequest(text)
     if ('fault' in request) return this.#send({ id: null, error: request.fault })
     try {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { MeshError } from '#mesh/errors'
 import type { Log } from '#mesh/ports'
 import type { Runnable } from '#mesh/runtime'
@@ -26,10 +27,14 @@ export interface ControlAddress {
   readonly http?: string
 }
 
+/** How long requests that came before the end may take, ms. */
+const GOODBYE_MS = 500
+
 /** The control API of one node: a Unix socket always, HTTP and WebSocket on loopback unless they are off. */
 export class ControlServer implements Runnable {
   readonly #deps: ControlServerDeps
   readonly #options: ControlServerOptions
+  readonly #answering = new Set<Promise<void>>()
   #socket: SocketServer | undefined
   #http: HttpServer | undefined
   #address: ControlAddress | undefined
@@ -50,7 +55,7 @@ export class ControlServer implements Runnable {
     const { dataDir } = this.#options
     // zod and fastify are loaded here and not above: commands import this folder for its client.
     const { prepareCall } = await import('./methods.ts')
-    const rpc: RpcDeps = { api, prepareCall, log }
+    const rpc: RpcDeps = { api, prepareCall, log, answering: this.#answering }
     this.#http = await this.#startHttp(rpc)
     try {
       const { path, isShort } = await prepareSocket(dataDir)
@@ -64,7 +69,9 @@ export class ControlServer implements Runnable {
     }
   }
 
+  /** Whoever has asked, to end this node for instance, gets an answer first. */
   async stop(): Promise<void> {
+    await Promise.race([Promise.all(this.#answering), pause(GOODBYE_MS, undefined, { ref: false })])
     await Promise.all([this.#socket?.close(), this.#http?.close()])
     if (this.#socket !== undefined) await removeSocket(this.#options.dataDir)
     this.#socket = undefined
