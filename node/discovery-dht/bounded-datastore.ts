@@ -1,18 +1,12 @@
 /**
  * What libp2p keeps, in memory. Others decide how much of it there is (whom they name, what they put into
- * the DHT), so each kind has its quota; the row that was used longest ago goes first.
+ * the DHT), so each kind has its quota, which those who put into the DHT share (see `shelf.ts`).
  */
 import { MemoryDatastore } from 'datastore-core'
 import { Key } from 'interface-datastore'
 import { copyBytes } from '#mesh/codec'
-
-/** How much of one kind is kept. */
-interface Quota {
-  readonly prefix: string
-  readonly rows: number
-  readonly rowBytes: number
-  readonly bytes: number
-}
+import { asking } from './asking.ts'
+import { type Quota, Shelf } from './shelf.ts'
 
 /** Announcements of others: 1,000 is ten times a large mesh; one is at most 1 KiB in a wrapping. */
 const RECORDS: Quota = { prefix: '/dht/record/', rows: 1_000, rowBytes: 2_048, bytes: 1_024 * 1_024 }
@@ -26,12 +20,14 @@ export class BoundedDatastore extends MemoryDatastore {
   readonly #records = new Shelf(RECORDS)
   readonly #peers = new Shelf(PEERS)
 
-  /** @throws RangeError for a row that is too large, or of a kind that is not kept */
+  /** @throws RangeError for a row that is too large, older than the one in its place, or of a kind that is not kept */
   override put(key: Key, value: Uint8Array): ReturnType<MemoryDatastore['put']> {
     const name = key.toString()
     const shelf = this.#shelfOf(name)
     if (shelf === undefined && name.startsWith(DHT_PREFIX)) throw new RangeError('this DHT keeps announcements only')
-    for (const old of shelf?.add(name, value.length) ?? []) void super.delete(new Key(old))
+    const asker = shelf === this.#records ? asking.getStore() : undefined
+    const row = { bytes: value.length, owner: asker?.peer, issuedMs: asker?.issuedMs, isOwn: asker?.isOwn }
+    for (const old of shelf?.add(name, row) ?? []) void super.delete(new Key(old))
     // What libp2p encodes is cut from a pool of 64 KiB: kept as it is, a row of 200 bytes would keep all of that.
     return super.put(key, copyBytes(value))
   }
@@ -55,47 +51,5 @@ export class BoundedDatastore extends MemoryDatastore {
 
   #shelfOf(name: string): Shelf | undefined {
     return [this.#records, this.#peers].find((shelf) => name.startsWith(shelf.quota.prefix))
-  }
-}
-
-/** The rows of one kind and their sizes, the one that was used longest ago first. */
-class Shelf {
-  readonly quota: Quota
-  readonly #sizes = new Map<string, number>()
-  #bytes = 0
-
-  constructor(quota: Quota) {
-    this.quota = quota
-  }
-
-  get size(): number {
-    return this.#sizes.size
-  }
-
-  /** Makes room for a row; returns those that have to go. */
-  add(name: string, size: number): string[] {
-    if (size > this.quota.rowBytes) throw new RangeError('a row is too large to be kept')
-    this.remove(name)
-    this.#sizes.set(name, size)
-    this.#bytes += size
-    const gone: string[] = []
-    for (const old of this.#sizes.keys()) {
-      if (this.#sizes.size <= this.quota.rows && this.#bytes <= this.quota.bytes) break
-      this.remove(old)
-      gone.push(old)
-    }
-    return gone
-  }
-
-  touch(name: string): void {
-    const size = this.#sizes.get(name)
-    if (size === undefined) return
-    this.#sizes.delete(name)
-    this.#sizes.set(name, size)
-  }
-
-  remove(name: string): void {
-    this.#bytes -= this.#sizes.get(name) ?? 0
-    this.#sizes.delete(name)
   }
 }

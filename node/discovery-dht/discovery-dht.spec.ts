@@ -7,6 +7,7 @@ import { isMeshError } from '#mesh/errors'
 import { deviceIdOf } from '#mesh/ids'
 import { nodeCrypto } from '#node/crypto'
 import { issueAnnouncement, readAnnouncement } from './announcement.ts'
+import { asking } from './asking.ts'
 import { BoundedDatastore } from './bounded-datastore.ts'
 
 const crypto = nodeCrypto()
@@ -95,6 +96,20 @@ describe('the datastore of the DHT', () => {
     const kept = await store.get(key)
     assert.deepEqual(kept, new Uint8Array(200).fill(7))
     assert.equal(kept.buffer.byteLength, 200)
+  })
+
+  it('lets a peer that puts ten thousand records displace its own and those of nobody else', () => {
+    const store = new BoundedDatastore()
+    const put = (peer: string, name: string, bytes: number): void =>
+      void asking.run({ peer }, () => store.put(new Key(`/dht/record/${name}`), new Uint8Array(bytes)))
+    const honest = Array.from({ length: 200 }, (_, i) => `honest-${i}`)
+    for (const peer of honest.slice(0, 100)) put(peer, peer, 1_000)
+    for (let i = 0; i < 10_000; i++) put('hostile', `hostile-${i}`, i % 2_048)
+    for (const peer of honest.slice(100)) put(peer, peer, 1_000)
+    const lost = honest.filter((peer) => !store.has(new Key(`/dht/record/${peer}`)))
+    assert.deepEqual(lost, [])
+    assert.ok(store.has(new Key('/dht/record/hostile-9999')) && !store.has(new Key('/dht/record/hostile-0')))
+    assert.ok(store.dhtRows > 500 && store.dhtRows <= 1_000, String(store.dhtRows))
   })
 
   it('bounds the peers that strangers talk of', () => {

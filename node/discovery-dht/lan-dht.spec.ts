@@ -9,6 +9,7 @@ import { seededRandom } from '#mesh/testing'
 import { nodeCrypto, systemClock } from '#node/crypto'
 import { Host } from '#node/host'
 import { issueAnnouncement } from './announcement.ts'
+import { type Asker, asking } from './asking.ts'
 import { BoundedDatastore } from './bounded-datastore.ts'
 import { DHT_PROTOCOL, LanDht } from './lan-dht.ts'
 import { PeopleFinder } from './people-finder.ts'
@@ -92,6 +93,25 @@ describe('the DHT among strangers', () => {
     assert.equal(rows(), 2)
   })
 
+  it('puts no older announcement in the place of a newer one', async () => {
+    const seed = new Uint8Array(32).fill(7)
+    const issued = (issuedMs: number): Uint8Array => putRequest(keyOf(seed), issueAnnouncement(crypto, seed, { ...good, issuedMs }))
+    assert.equal(await ask(issued(now - 60_000)), true)
+    assert.equal(await ask(issued(now)), true)
+    assert.equal(await ask(issued(now - 30_000)), false)
+  })
+
+  it('tells the datastore who puts what, and whether it is the own announcement of the one who puts it', async () => {
+    const [a, b] = nodes
+    assert.ok(a && b)
+    const seed = new Uint8Array(32).fill(8)
+    const own = issueAnnouncement(crypto, seed, { ...good, device: a.host.device, issuedMs: now - 1 })
+    assert.equal(await ask(putRequest(keyOf(seed), own)), true)
+    assert.deepEqual(b.store.askers.at(-1), { peer: a.host.device, issuedMs: now - 1, isOwn: true })
+    assert.equal(await ask(putRequest(keyOf(seed), issueAnnouncement(crypto, seed, good))), true)
+    assert.deepEqual(b.store.askers.at(-1), { peer: a.host.device, issuedMs: now, isOwn: false })
+  })
+
   it('stops answering a peer that floods it', async () => {
     const ping = Uint8Array.of(0x08, 5)
     let answers = 0
@@ -136,16 +156,26 @@ describe('people behind another node', () => {
   })
 })
 
+/** Notes for whom each record was put. */
+class NotingDatastore extends BoundedDatastore {
+  readonly askers: (Asker | undefined)[] = []
+
+  override put(...[key, value]: Parameters<BoundedDatastore['put']>): ReturnType<BoundedDatastore['put']> {
+    if (key.toString().startsWith('/dht/record/')) this.askers.push(asking.getStore())
+    return super.put(key, value)
+  }
+}
+
 interface TestNode {
   readonly host: Host
   readonly dht: LanDht
-  readonly store: BoundedDatastore
+  readonly store: NotingDatastore
   readonly inboxSeed: Uint8Array
 }
 
 async function startNode(number: number): Promise<TestNode> {
   const dht = new LanDht({ crypto, clock: systemClock })
-  const store = new BoundedDatastore()
+  const store = new NotingDatastore()
   const host = new Host(
     { deviceSeed: new Uint8Array(32).fill(number), crypto, clock: systemClock, log: silentLog, isBlocked: () => false },
     { port: 0, listen: ['/ip4/127.0.0.1/tcp/0'], services: { dht: dht.service }, datastore: store },

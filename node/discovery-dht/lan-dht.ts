@@ -2,15 +2,17 @@
  * kad-dht among the nodes of a mesh: its own protocol, private addresses, and nothing in it but
  * announcements that verify. A hint for finding people behind more than one hop, never proof.
  */
-import type { StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
-import { type KadDHT, type KadDHTComponents, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import type { PeerInfo, StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
+import { type KadDHT, type KadDHTComponents, kadDHT } from '@libp2p/kad-dht'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { base64urlnopad } from '@scure/base'
 import { decodeUtf8, encodeUtf8 } from '#mesh/codec'
 import { isMeshError, MeshError } from '#mesh/errors'
 import { type Address, idBytes } from '#mesh/ids'
 import type { Clock, Crypto } from '#mesh/ports'
 import { type Announcement, readAnnouncement } from './announcement.ts'
-import { limitRequests, RequestBudget } from './stream-limit.ts'
+import { asking } from './asking.ts'
+import { limitAnswer, limitRequests, RequestBudget } from './stream-limit.ts'
 
 /** Apart from every public DHT. */
 export const DHT_PROTOCOL = '/qpq/lan/kad/1.0.0'
@@ -40,11 +42,11 @@ export class LanDht {
   readonly service = (components: unknown): KadDHT => {
     this.#dht = kadDHT({
       protocol: DHT_PROTOCOL,
-      peerInfoMapper: passthroughMapper,
+      peerInfoMapper: compact,
       clientMode: false,
       maxInboundStreams: MAX_STREAMS,
       maxOutboundStreams: MAX_STREAMS,
-      validators: { ...Object.fromEntries(REFUSED.map((name) => [name, refuse])), [NAMESPACE]: async (key, value) => void this.#read(key, value) },
+      validators: { ...Object.fromEntries(REFUSED.map((name) => [name, refuse])), [NAMESPACE]: async (key, value) => this.#judge(key, value) },
       selectors: { [NAMESPACE]: (key, values) => this.#newest(key, values) },
     })(limited(components as KadDHTComponents, new RequestBudget(this.#clock)))
     return this.#dht
@@ -52,12 +54,14 @@ export class LanDht {
 
   /** Gives an announcement to the nodes that are nearest to its key; says how many took it. */
   async put(announcement: Uint8Array, signal: AbortSignal): Promise<number> {
-    const { inbox } = readAnnouncement(this.#crypto, announcement, this.#clock.now())
-    let takers = 0
-    for await (const event of this.#running.put(keyOf(inbox), announcement, { signal })) {
-      if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') takers += 1
-    }
-    return takers
+    const { inbox, issuedMs, device } = readAnnouncement(this.#crypto, announcement, this.#clock.now())
+    return asking.run({ peer: device, issuedMs, isOwn: true }, async () => {
+      let takers = 0
+      for await (const event of this.#running.put(keyOf(inbox), announcement, { signal })) {
+        if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') takers += 1
+      }
+      return takers
+    })
   }
 
   /**
@@ -91,6 +95,13 @@ export class LanDht {
     const announcement = readAnnouncement(this.#crypto, value, this.#clock.now())
     if (decodeUtf8(key) !== textKey(announcement.inbox)) throw new MeshError('MESH_SIGNATURE_INVALID', 'an announcement stands under a key that is not its own')
     return announcement
+  }
+
+  /** Whether an announcement may stand under a key; of one that somebody puts here, the datastore is told what it needs to know. */
+  #judge(key: Uint8Array, value: Uint8Array): void {
+    const { issuedMs, device } = this.#read(key, value)
+    const asker = asking.getStore()
+    if (asker !== undefined) Object.assign(asker, { issuedMs, isOwn: device === asker.peer })
   }
 
   #tryRead(key: Uint8Array, value: Uint8Array): Announcement | undefined {
@@ -127,12 +138,21 @@ async function refuse(): Promise<void> {
   throw new MeshError('MESH_PROTOCOL_VIOLATION', 'this DHT holds announcements only')
 }
 
-/** The same components, with a registrar that puts the limits in front of the handler. */
+/**
+ * A peer as kad-dht may keep it: private addresses and all, and an id of its own. That of a connection is
+ * cut from a pool of 64 KiB, and the routing table would hold on to that for each of 1,280 peers.
+ */
+function compact({ id, multiaddrs }: PeerInfo): PeerInfo {
+  return { id: peerIdFromString(id.toString()), multiaddrs }
+}
+
+/** The same components, with limits in front of what strangers ask and behind what they are asked. */
 function limited(components: KadDHTComponents, budget: RequestBudget): KadDHTComponents {
-  const { registrar } = components
+  const { registrar, connectionManager } = components
   const handle = (protocol: string, handler: StreamHandler, options?: StreamHandlerOptions): Promise<void> =>
     registrar.handle(protocol, limitRequests(handler, budget), options)
-  return overlay(components, { registrar: overlay(registrar, { handle }) })
+  const openStream: typeof connectionManager.openStream = async (...asked) => limitAnswer(await connectionManager.openStream(...asked))
+  return overlay(components, { registrar: overlay(registrar, { handle }), connectionManager: overlay(connectionManager, { openStream }) })
 }
 
 /** `target` with some of its properties replaced. */

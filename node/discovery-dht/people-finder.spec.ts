@@ -104,6 +104,58 @@ describe('the finder of people', () => {
     assert.equal(new Set(world.asked).size, 30)
   })
 
+  it('looks soon for somebody who was lost since the last round, and again until the pause is that of a round', async () => {
+    const [first, second] = inboxes
+    assert.ok(first !== undefined && second !== undefined)
+    const asked = (inbox: Address): number => world.asked.filter((one) => one === inbox).length
+    world.wanted = [first]
+    await finder.start()
+    await clock.advance(5 * MINUTE)
+    const before = asked(first)
+    world.wanted = [first, second]
+    await clock.advance(8_000)
+    assert.ok(asked(second) >= 1)
+    await clock.advance(22_000)
+    assert.ok(asked(second) >= 3 && asked(second) <= 4, String(asked(second)))
+    assert.ok(asked(first) - before <= 1)
+    await clock.advance(10 * MINUTE)
+    assert.ok(asked(second) < 30, String(asked(second)))
+  })
+
+  it('looks up no more than twenty from one round to the next, however often people come and go', async () => {
+    await finder.start()
+    await clock.advance(8_000)
+    for (let i = 0; i < 100; i++) {
+      world.wanted = i % 2 === 0 ? inboxes : []
+      await clock.advance(6_000)
+    }
+    assert.ok(world.asked.length <= 20 * 21, String(world.asked.length))
+  })
+
+  it('announces a new address within seconds, and one that nobody took no sooner than in the next round', async () => {
+    await finder.start()
+    await clock.advance(8_000)
+    world.takers = 0
+    world.addresses = [bytesOf('/ip4/10.0.0.3/tcp/7717')]
+    await clock.advance(8_000)
+    assert.deepEqual(world.put.at(-1)?.addresses, world.addresses)
+    await clock.advance(12_000)
+    assert.equal(world.put.length, 2)
+    await clock.advance(90_000)
+    assert.ok(world.put.length >= 3)
+  })
+
+  it('goes round at once when peers are back', async () => {
+    world.wanted = inboxes.slice(0, 3)
+    await finder.start()
+    await clock.advance(8_000)
+    world.hasPeers = false
+    await clock.advance(8_000)
+    world.hasPeers = true
+    await clock.advance(8_000)
+    assert.equal(world.asked.length, 6)
+  })
+
   it('goes on after a lookup that fails', async () => {
     world.wanted = inboxes.slice(0, 6)
     world.answer = async () => Promise.reject(new Error('lookup failed'))

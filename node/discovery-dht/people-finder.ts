@@ -24,13 +24,13 @@ export interface PeopleFinderDeps {
   readonly found: (device: DeviceId, addresses: string[]) => void
 }
 
-/** Between two looks whether anybody is connected, ms ± a half: the first peer is soon told where we are. */
-const FIRST_MS = 5_000
-/** Between two rounds, ms ± a half. */
+/** Between two looks for what is new (the first peer, another address, somebody who was lost), ms ± a half. */
+const LOOK_MS = 5_000
+/** Between two rounds, in which everybody is looked for, ms ± a half. */
 const EVERY_MS = 60_000
 /** Between two announcements of the same addresses, ms. */
 const ANNOUNCE_MS = 30 * 60_000
-/** Lookups of one round: a round costs a few hundred packets at the most. */
+/** Lookups from one round to the next: they cost a few hundred packets at the most. */
 const MAX_LOOKUPS = 20
 /** Lookups at a time. */
 const PARALLEL = 3
@@ -42,8 +42,12 @@ export class PeopleFinder implements Runnable {
   readonly #deps: PeopleFinderDeps
   #task: Task | undefined
   #announced = ''
+  #tried = ''
   #announcedAt = Number.NEGATIVE_INFINITY
   #turn = 0
+  /** When those who are wanted since shortly are looked for again, ms of the monotonic clock, and the pause after that. */
+  #soon: ReadonlyMap<Address, { at: number; pauseMs: number }> = new Map()
+  #lookupsLeft = MAX_LOOKUPS
 
   constructor(deps: PeopleFinderDeps) {
     this.#deps = deps
@@ -63,14 +67,18 @@ export class PeopleFinder implements Runnable {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { clock, random, hasPeers } = this.#deps
-    let pauseMs = FIRST_MS
+    let dueAt = Number.NEGATIVE_INFINITY
     while (!signal.aborted) {
-      await clock.sleep(pauseMs / 2 + randomBelow(random, pauseMs), signal)
+      await clock.sleep(LOOK_MS / 2 + randomBelow(random, LOOK_MS), signal)
       if (signal.aborted) return
-      pauseMs = hasPeers() ? EVERY_MS : FIRST_MS
-      if (!hasPeers()) continue
-      await this.#announce(signal)
-      const round = this.#round().values()
+      if (!hasPeers()) {
+        dueAt = Number.NEGATIVE_INFINITY
+        continue
+      }
+      const isDue = clock.monotonic() >= dueAt
+      if (isDue) dueAt = clock.monotonic() + EVERY_MS / 2 + randomBelow(random, EVERY_MS)
+      await this.#announce(isDue, signal)
+      const round = this.#round(isDue).values()
       await Promise.all(Array.from({ length: PARALLEL }, () => this.#lookAll(round, signal)))
     }
   }
@@ -83,10 +91,13 @@ export class PeopleFinder implements Runnable {
     }
   }
 
-  async #announce(signal: AbortSignal): Promise<void> {
+  /** Announces addresses that are new, or not announced for long; in a round also what nobody took before. */
+  async #announce(isDue: boolean, signal: AbortSignal): Promise<void> {
     const { dht, crypto, clock, log, device, inboxSeed } = this.#deps
     const addresses = this.#deps.addresses()
     const text = addresses.join()
+    if (!isDue && text === this.#tried) return
+    this.#tried = text
     if (addresses.length === 0 || (text === this.#announced && clock.monotonic() - this.#announcedAt < ANNOUNCE_MS)) return
     const issuedMs = clock.now()
     try {
@@ -109,18 +120,37 @@ export class PeopleFinder implements Runnable {
       const announcement = await dht.get(inbox, AbortSignal.any([signal, AbortSignal.timeout(QUERY_MS)]))
       if (announcement === undefined || announcement.inbox !== inbox || signal.aborted) return
       const addresses = announcement.addresses.flatMap((address) => textOf(address, announcement.device))
-      if (addresses.length > 0) found(announcement.device, addresses)
+      if (addresses.length === 0) return
+      log.debug('somebody was found', { inbox, device: announcement.device })
+      found(announcement.device, addresses)
     } catch (error) {
       log.debug('somebody was not found', { inbox, error })
     }
   }
 
-  /** Some of those who are wanted, others each time when they are many. */
-  #round(): Address[] {
+  /**
+   * Some of those who are wanted, others each time when they are many. Between two rounds those who were
+   * not wanted before, and again after 5, 10, 20 and 40 s: who has just moved says so a little later.
+   */
+  #round(isDue: boolean): Address[] {
+    const now = this.#deps.clock.monotonic()
     const wanted = this.#deps.wanted()
-    const from = wanted.length > MAX_LOOKUPS ? this.#turn % wanted.length : 0
-    this.#turn = from + MAX_LOOKUPS
-    return [...wanted.slice(from), ...wanted.slice(0, from)].slice(0, MAX_LOOKUPS)
+    const from = isDue && wanted.length > MAX_LOOKUPS ? this.#turn % wanted.length : 0
+    if (isDue) {
+      this.#turn = from + MAX_LOOKUPS
+      this.#lookupsLeft = MAX_LOOKUPS
+    }
+    const before = this.#soon
+    const ready = isDue ? [...wanted.slice(from), ...wanted.slice(0, from)] : wanted.filter((inbox) => (before.get(inbox)?.at ?? now) <= now)
+    const round = ready.slice(0, this.#lookupsLeft)
+    this.#lookupsLeft -= round.length
+    const next = new Map(wanted.map((inbox) => [inbox, before.get(inbox) ?? { at: now, pauseMs: LOOK_MS }]))
+    for (const inbox of round) {
+      const pauseMs = next.get(inbox)?.pauseMs ?? LOOK_MS
+      next.set(inbox, pauseMs < EVERY_MS ? { at: now + pauseMs, pauseMs: 2 * pauseMs } : { at: Number.POSITIVE_INFINITY, pauseMs })
+    }
+    this.#soon = next
+    return round
   }
 }
 

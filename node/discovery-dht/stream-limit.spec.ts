@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { fakeClock } from '#mesh/testing'
-import { RequestBudget, RequestMeter } from './stream-limit.ts'
+import { MessageMeter, RequestBudget } from './stream-limit.ts'
 
 describe('the budget for requests to the DHT', () => {
   it('is limited for each peer, and comes back with time', async () => {
@@ -26,7 +26,7 @@ describe('the meter of one stream of the DHT', () => {
   it('passes one request, however it is cut', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 4_096 }), fc.integer({ min: 1, max: 5_000 }), (length, cut) => {
-        const meter = new RequestMeter()
+        const meter = new MessageMeter()
         const bytes = request(length)
         for (let at = 0; at < bytes.length; at += cut) assert.ok(meter.take(bytes.subarray(at, at + cut)))
         assert.ok(!meter.take(Uint8Array.of(0)))
@@ -36,8 +36,8 @@ describe('the meter of one stream of the DHT', () => {
   })
 
   it('passes no second request, and none that is large or has no end to its length', () => {
-    assert.ok(!new RequestMeter().take(Uint8Array.of(...request(10), 1)))
-    assert.ok(!new RequestMeter().take(request(4_097)))
-    assert.ok(!new RequestMeter().take(Uint8Array.of(0xff, 0xff, 0xff)))
+    assert.ok(!new MessageMeter().take(Uint8Array.of(...request(10), 1)))
+    assert.ok(!new MessageMeter().take(request(4_097)))
+    assert.ok(!new MessageMeter().take(Uint8Array.of(0xff, 0xff, 0xff)))
   })
 })

@@ -7,6 +7,7 @@
  */
 import type { Connection, Stream, StreamHandler, StreamMessageEvent } from '@libp2p/interface'
 import type { Clock } from '#mesh/ports'
+import { asking } from './asking.ts'
 
 /** Requests that one peer may make at once, and regains each second: a lookup makes tens, a flood thousands. */
 const BURST = 100
@@ -15,7 +16,9 @@ const PER_SECOND = 2
 const MAX_PEERS = 256
 /** Bytes of a request: a record of 1 KiB, its key twice, and room. */
 const MAX_REQUEST_BYTES = 4_096
-/** Bytes of the varint in front of a request; three are 2 MiB. */
+/** Bytes of an answer: twenty peers with sixteen addresses each, a record, and room; kad-dht would read 4 MiB, and dial all that it names. */
+const MAX_ANSWER_BYTES = 32_768
+/** Bytes of the varint in front of a message; three are 2 MiB. */
 const MAX_PREFIX_BYTES = 3
 
 /** Says whether a peer may ask once more. */
@@ -44,13 +47,18 @@ export class RequestBudget {
   }
 }
 
-/** Watches that a stream brings one request and nothing behind it: our kad-dht opens a stream for each. */
-export class RequestMeter {
+/** Watches that a stream brings one message and nothing behind it: our kad-dht opens a stream for each. */
+export class MessageMeter {
+  readonly #maxBytes: number
   #prefix = 0
   #prefixBytes = 0
   #left: number | undefined
 
-  /** False when the request is too large or another one follows. */
+  constructor(maxBytes = MAX_REQUEST_BYTES) {
+    this.#maxBytes = maxBytes
+  }
+
+  /** False when the message is too large or another one follows. */
   take(chunk: Uint8Array): boolean {
     let at = 0
     for (; this.#left === undefined && at < chunk.length; at++) {
@@ -62,25 +70,36 @@ export class RequestMeter {
     }
     if (this.#left === undefined) return true
     this.#left -= chunk.length - at
-    return this.#prefix <= MAX_REQUEST_BYTES && this.#left >= 0
+    return this.#prefix <= this.#maxBytes && this.#left >= 0
   }
 }
 
 /** The handler of the DHT behind its limits. */
 export function limitRequests(handler: StreamHandler, budget: RequestBudget): StreamHandler {
   return (stream: Stream, connection: Connection) => {
-    if (!budget.take(connection.remotePeer.toString())) {
+    const peer = connection.remotePeer.toString()
+    if (!budget.take(peer)) {
       stream.abort(new Error('too many requests'))
       return
     }
-    const meter = new RequestMeter()
-    // Before the handler, so that what is too much never reaches it.
-    stream.addEventListener('message', (event: StreamMessageEvent) => {
-      const chunk = event.data instanceof Uint8Array ? event.data : event.data.subarray()
-      if (meter.take(chunk)) return
-      event.stopImmediatePropagation()
-      stream.abort(new Error('one small request for each stream'))
-    })
-    return handler(stream, connection)
+    limitMessage(stream, MAX_REQUEST_BYTES)
+    return asking.run({ peer }, () => handler(stream, connection))
   }
+}
+
+/** A stream on which somebody is asked, with the limit of what is read from it. */
+export function limitAnswer(stream: Stream): Stream {
+  limitMessage(stream, MAX_ANSWER_BYTES)
+  return stream
+}
+
+/** Listens before everybody else, so that what is too much reaches nobody. */
+function limitMessage(stream: Stream, maxBytes: number): void {
+  const meter = new MessageMeter(maxBytes)
+  stream.addEventListener('message', (event: StreamMessageEvent) => {
+    const chunk = event.data instanceof Uint8Array ? event.data : event.data.subarray()
+    if (meter.take(chunk)) return
+    event.stopImmediatePropagation()
+    stream.abort(new Error('one small message for each stream'))
+  })
 }

@@ -58,6 +58,16 @@ export class NodeSpace {
     if (options.ipv6 !== false) await this.#awaitIpv6(device)
   }
 
+  /** Sends what is for `network` (as `10.7.2.0/24`) through the router at `via`; IPv4, unicast. */
+  async route(network: string, via: string): Promise<void> {
+    await run('ip', '-n', this.namespace, 'route', 'add', network, 'via', via)
+  }
+
+  /** Passes IPv4 packets on from one of its LANs to another, as a router does; unicast only, since nothing here routes multicast. */
+  async forward(): Promise<void> {
+    await run('ip', 'netns', 'exec', this.namespace, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward')
+  }
+
   /** Pulls the cable and throws it away. */
   async leave(device = 'eth0'): Promise<void> {
     await run('ip', '-n', this.namespace, 'link', 'delete', device)
