@@ -88,6 +88,21 @@ describe('commands', () => {
     await assert.rejects(run('contact add qpq://c/x robert --as rob'), usage(/two names/))
   })
 
+  it('contact list shows contacts by name, then requests, then who is blocked', async () => {
+    const api = fakeApi()
+    api.contacts = (['blocked', 'request', 'contact'] as const).flatMap((state) =>
+      ['zoe', 'Anna', 'bob'].map((claimedName) => ({ person: `qpq1${state}${claimedName}`, claimedName, verified: false, state })),
+    )
+    const names = (await run('contact list --json', api))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).person)
+    assert.deepEqual(
+      names,
+      ['contact', 'request', 'blocked'].flatMap((state) => ['Anna', 'bob', 'zoe'].map((name) => `qpq1${state}${name}`)),
+    )
+  })
+
   it('contact card --qr draws a code a telephone can read, narrower than a terminal', async () => {
     const card = `qpq://c/${'a'.repeat(292)}`
     const lines = (await run('contact card --qr', fakeApi({ contactCard: async () => ({ card }) }))).trimEnd().split('\n')

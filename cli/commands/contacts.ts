@@ -98,7 +98,8 @@ function nameOf(contact: ContactInfo): string {
 }
 
 async function list({ api, out, json, isInPlace }: CommandContext): Promise<void> {
-  const contacts = await api.contactList()
+  // The node knows them in no order at all.
+  const contacts = (await api.contactList()).toSorted((a, b) => rank(a) - rank(b) || nameOf(a).localeCompare(nameOf(b)))
   for (const contact of contacts) {
     if (json) out.json(contact)
     else {
@@ -108,6 +109,11 @@ async function list({ api, out, json, isInPlace }: CommandContext): Promise<void
     }
   }
   if (isInPlace && contacts.length === 0) out.line({ style: 'dim', text: 'nobody yet; /add URI NAME adds somebody, /card shows yours' })
+}
+
+/** Contacts first, then who waits to be accepted, then who is blocked. */
+function rank({ state }: ContactInfo): number {
+  return ['contact', 'request', 'blocked'].indexOf(state)
 }
 
 async function card({ api, out, json }: CommandContext, input: Input, asQr: boolean): Promise<void> {

@@ -35,7 +35,10 @@ export function entropyOfWords(text: string): Uint8Array {
     })
   }
   if (words.length !== WORDS) {
-    throw new MeshError('MESH_WORDS_INVALID', `there are ${words.length} words and there have to be ${WORDS}`, { detail: { words: words.length } })
+    throw new MeshError('MESH_WORDS_INVALID', `there are ${words.length} words and there have to be ${WORDS}`, {
+      detail: { words: words.length },
+      hint: 'write all of them, in their order, with spaces between',
+    })
   }
   try {
     return mnemonicToEntropy(words.join(' '), wordlist)
