@@ -17,7 +17,7 @@ const LAUNCHER = join(import.meta.dirname, '../../scripts/qpq')
 /** One command on a busy machine, in ms. */
 const COMMAND_TIMEOUT_MS = 30_000
 /** What steers a terminal, the line feed aside; the frame of a stack trace. */
-const STEERING = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/
+const STEERING = /(?!\n)[\p{Cc}\u202a-\u202e\u2066-\u2069]/u
 const STACK = /\n\s+at /
 
 /** How many refusals were looked at, text and JSON counted apart. */
