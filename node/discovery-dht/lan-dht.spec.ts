@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { base64urlnopad } from '@scure/base'
@@ -7,7 +8,7 @@ import { type DeviceId, deviceIdOf, idBytes } from '#mesh/ids'
 import { silentLog } from '#mesh/ports'
 import { seededRandom } from '#mesh/testing'
 import { nodeCrypto, systemClock } from '#node/crypto'
-import { Host } from '#node/host'
+import { Host, type HostOptions } from '#node/host'
 import { issueAnnouncement } from './announcement.ts'
 import { type Asker, asking } from './asking.ts'
 import { BoundedDatastore } from './bounded-datastore.ts'
@@ -120,6 +121,46 @@ describe('the DHT among strangers', () => {
   })
 })
 
+describe('the DHT and what a stranger answers', () => {
+  let node: TestNode
+  let stranger: Host
+  /** Peers that the stranger names in each of its answers. */
+  let named = 0
+
+  before(async () => {
+    node = await startNode(40)
+    stranger = await startHost(41)
+    await stranger.libp2p.handle(DHT_PROTOCOL, (stream) => {
+      stream.addEventListener('message', () => void stream.send(withLength(answerNaming(named))), { once: true })
+    })
+    await stranger.dial(node.host.addresses.slice(0, 1), AbortSignal.timeout(5_000))
+  })
+
+  after(() => Promise.all([node.host.stop(), stranger.stop()]))
+
+  async function namedPeersAfter(count: number): Promise<number> {
+    named = count
+    const nobody = addressOfKey(crypto.ed25519PublicKey(new Uint8Array(32).fill(99)))
+    assert.equal(await node.dht.get(nobody, AbortSignal.timeout(5_000)), undefined)
+    const known = await node.host.libp2p.peerStore.all()
+    return known.filter(({ addresses }) => addresses.some(({ multiaddr: address }) => /\/tcp\/1(\/|$)/.test(address.toString()))).length
+  }
+
+  it('learns nobody from an answer that names a thousand', async () => {
+    assert.equal(await namedPeersAfter(1_000), 0)
+    assert.equal(await namedPeersAfter(3), 3)
+  })
+
+  it('keeps none of the pools in which ids of peers arrive', () => {
+    const table: unknown = Reflect.get(node.host.libp2p.services['dht'] ?? {}, 'routingTable')
+    const entries = [...(table as { kb: { toIterable(): Iterable<{ peerId: PeerId }> } }).kb.toIterable()]
+    assert.deepEqual(
+      entries.map(({ peerId }) => [peerId.toString(), peerId.toMultihash().digest.buffer.byteLength]),
+      [[stranger.device, 38]],
+    )
+  })
+})
+
 describe('people behind another node', () => {
   it('are found through it, and dialled', async () => {
     const nodes = await Promise.all([10, 11, 12].map((number) => startNode(number)))
@@ -176,12 +217,35 @@ interface TestNode {
 async function startNode(number: number): Promise<TestNode> {
   const dht = new LanDht({ crypto, clock: systemClock })
   const store = new NotingDatastore()
+  const host = await startHost(number, { services: { dht: dht.service }, datastore: store })
+  return { host, dht, store, inboxSeed: new Uint8Array(32).fill(number + 100) }
+}
+
+async function startHost(number: number, options: Partial<HostOptions> = {}): Promise<Host> {
   const host = new Host(
     { deviceSeed: new Uint8Array(32).fill(number), crypto, clock: systemClock, log: silentLog, isBlocked: () => false },
-    { port: 0, listen: ['/ip4/127.0.0.1/tcp/0'], services: { dht: dht.service }, datastore: store },
+    { port: 0, listen: ['/ip4/127.0.0.1/tcp/0'], ...options },
   )
   await host.start()
-  return { host, dht, store, inboxSeed: new Uint8Array(32).fill(number + 100) }
+  return host
+}
+
+/** An answer of kad-dht that names peers, each at an address where nobody is. */
+function answerNaming(count: number): Uint8Array {
+  const address = field(2, multiaddr('/ip4/127.0.0.1/tcp/1').bytes)
+  const peers = Array.from({ length: count }, (_, i) => {
+    const seed = new Uint8Array(32).fill(i)
+    seed[0] = i >> 8
+    const id = peerIdFromString(deviceIdOf(crypto.ed25519PublicKey(seed))).toMultihash().bytes
+    return field(8, Uint8Array.of(...field(1, id), ...address))
+  })
+  return Uint8Array.from([0x08, 4, ...peers.flatMap((peer) => [...peer])])
+}
+
+/** A message behind its length, as a varint of three bytes. */
+function withLength(message: Uint8Array): Uint8Array {
+  const { length } = message
+  return Uint8Array.from([(length & 0x7f) | 0x80, ((length >> 7) & 0x7f) | 0x80, length >> 14, ...message])
 }
 
 /** The key under which the announcement of an inbox stands. */

@@ -21,6 +21,11 @@ const NAMESPACE = 'qpq'
 /** Streams of the DHT at a time with one peer, each way. */
 const MAX_STREAMS = 8
 /**
+ * How long a peer may take to be dialled and to answer, ms: many hops of slow radio, and little enough that
+ * some who are out of reach do not use up a question's time. kad-dht's own 5 to 60 s grow with each of them.
+ */
+const ANSWER_MS = { minTimeout: 2_000, maxTimeout: 4_000 }
+/**
  * Namespaces that kad-dht would accept besides ours: keys of libp2p peers, and every name that a plain
  * object inherits. It looks up `validators[name]`, so a record under `/constructor/` was judged by `Object`,
  * which has no objection.
@@ -46,6 +51,7 @@ export class LanDht {
       clientMode: false,
       maxInboundStreams: MAX_STREAMS,
       maxOutboundStreams: MAX_STREAMS,
+      networkDialTimeout: ANSWER_MS,
       validators: { ...Object.fromEntries(REFUSED.map((name) => [name, refuse])), [NAMESPACE]: async (key, value) => this.#judge(key, value) },
       selectors: { [NAMESPACE]: (key, values) => this.#newest(key, values) },
     })(limited(components as KadDHTComponents, new RequestBudget(this.#clock)))
