@@ -4,12 +4,13 @@ import { encodeUtf8 } from '#mesh/codec'
 import { decodeEnvelope } from '#mesh/envelope'
 import { isMeshError } from '#mesh/errors'
 import type { EnvelopeId } from '#mesh/ids'
+import { silentLog } from '#mesh/ports'
 import { anAddress, anArrival, anEnvelope, type EnvelopeOptions } from '../testing/builders.ts'
 import { fakeClock, settle } from '../testing/fake-clock.ts'
 import { fakeCrypto } from '../testing/fake-crypto.ts'
 import { memoryDatabase, memoryLevel, memoryStore } from '../testing/memory-store.ts'
 import { seededRandom } from '../testing/seeded-random.ts'
-import { type Arrival, type EnvelopeStore, type RowCodec, SealedTable, STORE_PROFILES, STORED_OVERHEAD_BYTES, Sweeper, TABLES } from './index.ts'
+import { type Arrival, EnvelopeStore, type RowCodec, SealedTable, STORE_PROFILES, STORED_OVERHEAD_BYTES, Sweeper, TABLES } from './index.ts'
 
 const DAY_MS = 86_400_000
 
@@ -181,6 +182,20 @@ describe('expiry', () => {
       while ((await store.removeExpired(10)) > 0);
       assert.deepEqual(store.usage(), { envelopes: 0, tombstones: 0, bytes: 0 })
     }
+  })
+
+  it('dates anew by a jump that is no whole number of milliseconds', async () => {
+    const clock = fakeClock()
+    const today = clock.now()
+    clock.setWall(1_000)
+    const real = { ...clock, now: () => Math.floor(clock.now()), monotonic: () => clock.monotonic() + (clock.now() < today ? 0 : 0.25) }
+    const db = await memoryDatabase()
+    const store = await EnvelopeStore.open(db, { clock: real, log: silentLog }, STORE_PROFILES.pi)
+    const id = await putter(db, store)({ lifetimeS: 3_600 }, {})
+    await clock.advance(1_001)
+    clock.setWall(today)
+    assert.equal(await store.removeExpired(10), 1)
+    assert.ok(store.has(id))
   })
 
   it('waits a day after the clock jumped ahead, in case it was wrong', async () => {

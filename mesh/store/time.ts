@@ -51,10 +51,10 @@ export class ClockJumps {
     return this.#doubt !== undefined && this.#clock.monotonic() < this.#doubt.untilMs
   }
 
-  /** The jump since the last call, in ms; drift below a minute is none. */
+  /** The jump since the last call, in whole ms, though a monotonic clock has fractions; drift below a minute is none. */
   take(): number {
     const offset = this.#clock.now() - this.#clock.monotonic()
-    const jump = offset - this.#offsetMs
+    const jump = Math.round(offset - this.#offsetMs)
     if (Math.abs(jump) < 60_000) return 0
     const wasSet = this.#clock.now() - jump >= PLAUSIBLE_SINCE_MS
     if (jump > MAX_JUMP_MS && wasSet) this.#doubt ??= { untilMs: this.#clock.monotonic() + DOUBT_MS, offsetMs: this.#offsetMs }
