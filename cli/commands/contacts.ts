@@ -42,7 +42,7 @@ export const CONTACT_COMMANDS: readonly Command[] = [
   },
   {
     name: 'contact verify',
-    summary: 'the 60 digits that are equal on both sides when nobody sits between',
+    summary: '60 digits, equal on both sides if nobody sits between',
     example: 'qpq contact verify bob --confirm',
     arguments: [{ ...WHO, isConversation: true }],
     flags: [{ name: 'confirm', summary: 'note that both of you compared them' }],

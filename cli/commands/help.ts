@@ -32,10 +32,15 @@ function printFlags(out: Sink, flags: Command['flags']): void {
   for (const flag of flags) out.line(`  ${`--${flag.name}${flag.value === undefined ? '' : ` ${flag.value}`}`.padEnd(26)}`, flag.summary)
 }
 
-/** What can be typed at the prompt. */
-export function printHelpInPlace(out: Sink): void {
-  const rows = IN_PLACE.map((command) => [`/${usageOf(command, command.inPlace)}`, command.summary] as const)
+/** What can be typed at the prompt; with the name of a command there, what it takes. */
+export function printHelpInPlace(out: Sink, topic = ''): void {
+  const about = IN_PLACE.find((command) => command.inPlace === topic.replace(/^\//, ''))
+  if (about !== undefined) {
+    explain(out, about)
+    return
+  }
+  const rows = IN_PLACE.map((command) => [`/${usageOf({ ...command, flags: [] }, command.inPlace)}`, command.summary] as const)
   rows.unshift(['/to NAME', 'talk to NAME: plain lines go there; /to alone ends it'])
   rows.push(['/quit', 'stop the node and leave'])
-  for (const [usage, summary] of rows) out.line({ style: 'bold', text: `  ${usage.padEnd(34)}` }, summary)
+  for (const [usage, summary] of rows) out.line({ style: 'bold', text: `  ${usage.padEnd(20)}` }, summary)
 }

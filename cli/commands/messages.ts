@@ -11,7 +11,7 @@ const TO = { name: 'to', summary: 'a petname or a full qpq1…' }
 export const MESSAGE_COMMANDS: readonly Command[] = [
   {
     name: 'send',
-    summary: 'write to somebody; answered when it is safely stored, delivered when there is a way',
+    summary: 'write to somebody; delivered as soon as there is a way',
     example: "qpq send bob 'the soup is ready'",
     arguments: [TO, { name: 'text', summary: 'what you say; - takes it from standard input', isRest: true }],
     flags: [],

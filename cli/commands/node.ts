@@ -1,4 +1,4 @@
-import { callName, duration, type Span, size } from '#cli/output'
+import { callName, duration, placeOf, type Span, size } from '#cli/output'
 import type { DoctorFinding } from '#node/control'
 import type { Command, CommandContext } from './command.ts'
 
@@ -79,7 +79,7 @@ async function peers({ api, out, json, isInPlace }: CommandContext): Promise<voi
       const ping = peer.rttMs === undefined ? '' : `, ${peer.rttMs.toFixed(1)} ms`
       out.line({ style: 'name', text: callName(peer) }, `  ${peer.transport} ${peer.direction}, since ${duration(peer.sinceS)}${ping}  `, {
         style: 'dim',
-        text: peer.address,
+        text: placeOf(peer.address),
       })
     }
   }
@@ -90,7 +90,9 @@ async function doctor({ api, out, json }: CommandContext): Promise<void> {
   const report = await api.doctor()
   if (json) return out.json(report)
   for (const finding of report.findings) {
-    out.line(mark(finding), { style: 'bold', text: `${finding.subject}: ` }, finding.message)
+    // Sentences about an interface begin with its name already.
+    const about = finding.message.startsWith(finding.subject) ? '' : `${finding.subject}: `
+    out.line(mark(finding), { style: 'bold', text: about }, finding.message)
     if (finding.advice !== '') out.line(`         ${finding.advice}`)
   }
   out.line({ style: report.healthy ? 'good' : 'bad', text: report.healthy ? 'nothing keeps people apart here' : 'something keeps people apart: see above' })

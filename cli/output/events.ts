@@ -76,12 +76,17 @@ export function eventLines(event: WatchEvent, accept = 'qpq contact add'): Span[
       return [
         [
           { style: event.up ? 'good' : 'dim', text: `      ${callName(event)} ${event.up ? 'is here' : 'is gone'}` },
-          { style: 'dim', text: ` (${event.address})` },
+          { style: 'dim', text: event.address === '' ? '' : ` (${placeOf(event.address)})` },
         ],
       ]
     case 'lost':
       return [[{ style: 'bad', text: `      ${event.count} events were not shown because this reader was too slow; the log has them` }]]
   }
+}
+
+/** An address without the device, which is named beside it. */
+export function placeOf(address: string): string {
+  return address.replace(/\/p2p\/[^/]+$/, '')
 }
 
 /** Prints lines that other functions made. */

@@ -15,7 +15,15 @@ export function clockFindings(nowMs: number, offsetsMs: readonly number[]): Doct
   const offset = median(offsetsMs)
   if (offset === undefined) return []
   if (Math.abs(offset) < CLOCK_OFF_MS)
-    return [{ level: 'ok', code: 'ok', subject: 'clock', message: `The clock agrees with ${offsetsMs.length} neighbours.`, advice: '' }]
+    return [
+      {
+        level: 'ok',
+        code: 'ok',
+        subject: 'clock',
+        message: `The clock agrees with ${offsetsMs.length === 1 ? 'one neighbour' : `${offsetsMs.length} neighbours`}.`,
+        advice: '',
+      },
+    ]
   const message = `The clock of this machine is ${spoken(Math.abs(offset))} ${offset > 0 ? 'behind' : 'ahead of'} its ${offsetsMs.length === 1 ? 'neighbour' : 'neighbours'}. ${harmless}`
   const advice = offsetsMs.length === 1 ? `One of the two is wrong; compare with a watch. ${setClock}` : setClock
   return [{ level: 'warning', code: 'clock-off', subject: 'clock', message, advice }]
