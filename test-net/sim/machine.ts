@@ -6,45 +6,18 @@
  * was running waits for ever and is collected as garbage. The next start finds what the disk has kept.
  */
 import type { MessageView } from '#mesh/conversations'
-import { CERTIFICATE_VALIDITY_MS, cardUri, derivePerson, issueCard, issueCertificate, readCertificate } from '#mesh/identity'
-import { type Address, type DeviceId, deviceIdOf, type EnvelopeId, type PersonId } from '#mesh/ids'
-import type { Crypto, Link, Log, LogFields } from '#mesh/ports'
+import { cardUri } from '#mesh/identity'
+import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
+import type { Link, Log, LogFields } from '#mesh/ports'
 import { spawn } from '#mesh/runtime'
 import { type StoreLimits, Sweeper } from '#mesh/store'
 import type { Secrets } from '#node/keystore'
 import { Bans } from '../../node/compose/bans.ts'
 import { type Carriage, openCarriage } from '../../node/compose/carriage.ts'
-import type { Alteration } from './alteration.ts'
-import { Disk, type DiskFailure, type DiskOptions } from './disk.ts'
-import type { Journal } from './journal.ts'
+import { Disk, type DiskFailure } from './disk.ts'
+import { drawIdentity } from './identity.ts'
+import type { MachineDeps, MachineOptions } from './machine-deps.ts'
 import { type ClockFault, NodeClock, START_MS } from './node-clock.ts'
-import type { Observer } from './observer.ts'
-import type { Scheduler } from './scheduler.ts'
-import type { Seeded } from './seeded.ts'
-
-/** What all machines of a run share. */
-export interface MachineDeps {
-  readonly scheduler: Scheduler
-  readonly journal: Journal
-  readonly crypto: Crypto
-  readonly observer: Observer
-  /** Machines that are linked with this one. */
-  readonly neighbours: (machine: Machine) => number
-  /** The machine has started and may be dialled, or has lost its power. */
-  readonly onPower: (machine: Machine, isOn: boolean) => void
-}
-
-/** What makes this machine another than the next one. */
-export interface MachineOptions {
-  readonly index: number
-  readonly name: string
-  readonly random: Seeded
-  readonly clock: ClockFault
-  readonly disk: DiskOptions
-  readonly limits: StoreLimits
-  readonly sweepMs: number
-  readonly alterations: readonly Alteration[]
-}
 
 /** From one start to the next power cut. */
 interface Run {
@@ -99,15 +72,9 @@ export class Machine {
     this.name = options.name
     this.limits = options.limits
     this.sweepMs = options.sweepMs
-    const keys = options.random.fork('keys')
-    const [entropy, deviceSeed] = [keys.bytes(32), keys.bytes(32)]
-    const person = derivePerson(crypto, entropy)
-    this.device = deviceIdOf(crypto.ed25519PublicKey(deviceSeed))
-    const createdMs = START_MS - 86_400_000
-    const about = { device: this.device, createdMs, expiresMs: createdMs + CERTIFICATE_VALIDITY_MS, name: options.name }
-    const certificate = readCertificate(crypto, issueCertificate(crypto, person.personSeed, about))
-    this.secrets = { entropy, deviceSeed, device: this.device, certificate, name: options.name, person }
-    const card = issueCard(crypto, person, { issuedS: Math.floor(createdMs / 1_000), name: options.name })
+    const { secrets, card } = drawIdentity(crypto, options.random.fork('keys'), options.name)
+    this.secrets = secrets
+    this.device = secrets.device
     this.inbox = card.inbox
     this.uri = cardUri(card)
     this.disk = new Disk(
