@@ -17,8 +17,10 @@ export type ConversationEvent =
   | { readonly kind: 'state'; readonly id: EnvelopeId; readonly person: PersonId; readonly state: MessageState; readonly by: string }
   | { readonly kind: 'request'; readonly contact: Contact }
   | { readonly kind: 'contact'; readonly contact: Contact }
+  /** Here stood events that could not be told in time; `log` has their messages. */
+  | { readonly kind: 'lost'; readonly count: number }
 
-/** Events that may wait for being looked up; above it the oldest are dropped and `log` has them all. */
+/** Events that may wait for being looked up; above it the oldest are dropped, which listeners are told, and `log` has them all. */
 const MAX_WAITING_EVENTS = 10_000
 /** How long `stop` goes on with what waits, in ms: some thousand events. A message that is not told now is told never, and stands in `log` only. */
 const LAST_WORDS_MS = 2_000
@@ -41,6 +43,8 @@ export class Presenter implements Runnable {
   readonly #onExpired: (id: EnvelopeId) => Promise<void>
   readonly #listeners = new Set<(event: ConversationEvent) => void>()
   readonly #events: MeshEvent[] = []
+  /** Dropped since the last event was told; all of them were older than what waits now. */
+  #lost = 0
   readonly #bell = new Bell()
   /** Messages of which listeners know that somebody carries them; only such as wait in the outbox. */
   readonly #carried = new Set<EnvelopeId>()
@@ -75,7 +79,9 @@ export class Presenter implements Runnable {
     this.#unsubscribe?.()
     await this.#task?.stop()
     const endMs = clock.monotonic() + LAST_WORDS_MS
-    for (let event = this.#events.shift(); event !== undefined && clock.monotonic() < endMs; event = this.#events.shift()) await this.#presentOne(event)
+    while (this.#events.length > 0 && clock.monotonic() < endMs) await this.#presentNext()
+    this.#lost += this.#events.length
+    this.#tellGap()
   }
 
   /** Hears what happens, after it is durable. Returns how to stop listening. */
@@ -86,23 +92,31 @@ export class Presenter implements Runnable {
 
   #note(event: MeshEvent): void {
     if (!PRESENTED.has(event.kind) || (event.kind === 'envelope-removed' && event.reason !== 'expired')) return
-    if (this.#events.length >= MAX_WAITING_EVENTS) this.#events.shift()
+    if (this.#events.length >= MAX_WAITING_EVENTS) {
+      this.#events.shift()
+      this.#lost++
+    }
     this.#events.push(event)
     this.#bell.ring()
   }
 
   async #present(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const event = this.#events.shift()
-      if (event === undefined) {
-        await this.#bell.heard(signal)
-        continue
-      }
-      await this.#presentOne(event)
+      if (this.#events.length === 0) await this.#bell.heard(signal)
+      else await this.#presentNext()
     }
   }
 
-  async #presentOne(event: MeshEvent): Promise<void> {
+  #tellGap(): void {
+    if (this.#lost === 0) return
+    this.#tell({ kind: 'lost', count: this.#lost })
+    this.#lost = 0
+  }
+
+  async #presentNext(): Promise<void> {
+    this.#tellGap()
+    const event = this.#events.shift()
+    if (event === undefined) return
     try {
       const shown = await this.#shown(event)
       if (shown !== undefined) this.#tell(shown)

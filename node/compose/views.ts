@@ -69,5 +69,7 @@ export function watchEvent(event: ConversationEvent, self: PersonId, petnameOf: 
       const { person, petname, verified } = event.contact
       return { event: 'contact', person, ...(petname === undefined ? {} : { petname }), verified }
     }
+    case 'lost':
+      return { event: 'lost', count: event.count }
   }
 }
