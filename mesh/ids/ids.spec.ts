@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { isMeshError } from '#mesh/errors'
-import { encodeBase64url } from './base64url.ts'
+import { encodeBase64url, writeBase64url } from './base64url.ts'
 import {
   addressOf,
   deviceIdOf,
@@ -14,6 +14,7 @@ import {
   parsePersonId,
   personIdOf,
   personKeyOf,
+  writeIdBytes,
 } from './ids.ts'
 
 const key = fc.uint8Array({ minLength: 32, maxLength: 32 })
@@ -32,6 +33,23 @@ describe('ids', () => {
 
   it('have the text that every other encoder gives, for bytes of any number', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => assert.equal(encodeBase64url(bytes), Buffer.from(bytes).toString('base64url'))))
+  })
+
+  it('give their bytes back into memory that is used again', () => {
+    const target = new Uint8Array(32)
+    fc.assert(
+      fc.property(key, (bytes) => {
+        writeIdBytes(envelopeIdOf(bytes), target)
+        assert.deepEqual(target, bytes)
+      }),
+    )
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
+        const room = new Uint8Array(bytes.length)
+        writeBase64url(encodeBase64url(bytes), room)
+        assert.deepEqual(room, bytes)
+      }),
+    )
   })
 
   it('show a device as its libp2p PeerId', () => {

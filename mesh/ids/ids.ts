@@ -8,7 +8,7 @@
  */
 import { base58, base64urlnopad, bech32m } from '@scure/base'
 import { MeshError } from '#mesh/errors'
-import { encodeBase64url } from './base64url.ts'
+import { encodeBase64url, writeBase64url } from './base64url.ts'
 
 type Brand<Name extends string> = string & { readonly __brand: Name }
 
@@ -77,6 +77,11 @@ export function parsePersonId(text: string): PersonId {
 /** The 32 or 16 bytes behind a base64url id. */
 export function idBytes(id: EnvelopeId | Address | AuthorKey): Uint8Array {
   return base64urlnopad.decode(id)
+}
+
+/** The same into the first 32 bytes of `target`, without an allocation: for those who hash all ids they have. */
+export function writeIdBytes(id: EnvelopeId, target: Uint8Array): void {
+  writeBase64url(id, target)
 }
 
 /** The Ed25519 public key of a device. @throws MeshError `MESH_BYTES_INVALID` when the text is not an Ed25519 PeerId */

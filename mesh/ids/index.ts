@@ -19,4 +19,5 @@ export {
   parsePersonId,
   personIdOf,
   personKeyOf,
+  writeIdBytes,
 } from './ids.ts'

@@ -21,11 +21,11 @@
  *     A  OPEN ──▶                     B hashes its ids with A's key and compares
  *        ◀── SAME | DAYS
  *     A  PLAN, SYMBOLS, SYMBOLS ──▶   B takes its own symbols off and looks for single items
- *        ◀── CREDIT | DONE | LIST
+ *        ◀── CREDIT | DONE, ASK … | LIST
  *     A  SYMBOLS … | ITEMS … ──▶
  *
- * *Afterwards* B knows both differences: it asks for A's by item (`encodeItems`; A finds them with `find`) and offers
- * its own. The naive twin (`naive-twin.ts`) says the same in slow and obvious code; `vectors.json` is what another
+ * *Afterwards* B knows both differences: it asks for A's by item (ASK; A finds them with `find`) and offers its own.
+ * When hashing costs B too much at the moment it answers BUSY, and nothing is known. The naive twin (`naive-twin.ts`) says the same in slow and obvious code; `vectors.json` is what another
  * implementation must do alike.
  *
  * *Bounds.* A liar can waste one hashing of our ids for each OPEN (limit how often), then at most 32,768 symbols with
@@ -33,6 +33,8 @@
  * not exist or offer what it has: that is all that a set it made up would do as well.
  */
 export { Initiator } from './initiator.ts'
+export { NO_SLOT } from './item-set.ts'
+export { encodeBusy, keyOfOpen } from './messages.ts'
 export { type Differences, Responder, type ResponderDeps } from './responder.ts'
 export { ALL_DAYS, dayOf, type ItemPlace, ScopeIndex } from './scope-index.ts'
 export { BATCH_ITEMS, encodeItems, readItems } from './wire.ts'

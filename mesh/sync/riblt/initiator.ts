@@ -4,7 +4,7 @@ import { FIRST_SYMBOLS, symbolLimit } from './plan.ts'
 import type { ScopeIndex } from './scope-index.ts'
 import type { SymbolStream } from './symbol-stream.ts'
 import { BATCH_SYMBOLS } from './symbols.ts'
-import { BATCH_ITEMS, encodeItems, encodeSymbols, violation } from './wire.ts'
+import { BATCH_ITEMS, encodeItems, encodeSymbols, readItems, violation } from './wire.ts'
 
 /**
  * The side that begins: it says how its days look, and sends symbols of those that differ, or where they are not
@@ -23,7 +23,10 @@ export class Initiator {
   #credit = 0
   #limit = 0
   #list: Int32Array = new Int32Array(0)
-  #outcome: 'open' | 'same' | 'done' = 'open'
+  #outcome: 'open' | 'same' | 'done' | 'busy' = 'open'
+  /** Items that the other side may still ask for: not more than were there when the plan was made. */
+  #askable = 0
+  #isAsking = false
 
   /** @param days those that this node keeps all envelopes of: its retention horizon, by `dayOf` */
   constructor(index: ScopeIndex, days: readonly number[]) {
@@ -32,9 +35,14 @@ export class Initiator {
     this.#outbox.push({ kind: 'open', key: index.key, days, digest: index.digest(days) })
   }
 
-  /** `same`: nothing differed. `done`: the other side knows what differs, and asks for what it lacks. */
-  get outcome(): 'open' | 'same' | 'done' {
+  /** `same`: nothing differed. `done`: the other side knows what differs, and asks for what it lacks. `busy`: it does not answer now. */
+  get outcome(): 'open' | 'same' | 'done' | 'busy' {
     return this.#outcome
+  }
+
+  /** True while the other side has more to ask for. */
+  get isAsking(): boolean {
+    return this.#isAsking
   }
 
   /** The next message; `undefined` when an answer is to be waited for, or all is said. */
@@ -43,11 +51,19 @@ export class Initiator {
     return message === undefined ? undefined : encodeMessage(message)
   }
 
-  /** Takes a message of the other side; ignored when the exchange is over. @throws MeshError (peer) when it has no shape or comes out of turn */
-  receive(bytes: Uint8Array): void {
+  /**
+   * Takes a message of the other side, ignored when the exchange is over; gives what it asks for, as pairs of words.
+   * @throws MeshError (peer) when it has no shape or comes out of turn
+   */
+  receive(bytes: Uint8Array): Int32Array | undefined {
     const message = decodeMessage(bytes)
-    if (this.#outcome !== 'open') return
-    const isAboutDays = message.kind === 'days' || message.kind === 'same'
+    if (this.#isAsking && message.kind === 'ask') return this.#asked(message.left, readItems(message.body))
+    if (this.#outcome === 'open') this.#answered(message)
+    return undefined
+  }
+
+  #answered(message: Message): void {
+    const isAboutDays = message.kind === 'days' || message.kind === 'same' || message.kind === 'busy'
     if (isAboutDays === (this.#mode !== undefined)) throw violation('a message of reconciliation comes out of turn')
     switch (message.kind) {
       case 'same':
@@ -63,7 +79,11 @@ export class Initiator {
         if (this.#mode === 'symbols') this.#planList()
         break
       case 'done':
+        this.#isAsking = true
         this.#end('done')
+        break
+      case 'busy':
+        this.#end('busy')
         break
       default:
         throw violation('this is not for the side that began')
@@ -95,14 +115,16 @@ export class Initiator {
     this.#stream = this.#index.open(this.#days)
     this.#limit = symbolLimit(this.#stream.size, this.#stream.size)
     this.#credit = Math.min(FIRST_SYMBOLS, this.#limit)
-    this.#outbox.push({ kind: 'plan', mode: 'symbols', days: this.#days, count: this.#stream.size })
+    this.#askable = this.#stream.size
+    this.#outbox.push({ kind: 'plan', mode: 'symbols', days: this.#days, count: this.#askable })
   }
 
   #planList(): void {
     this.close()
     this.#mode = 'list'
     this.#list = this.#index.toPairs(this.#days)
-    this.#outbox.push({ kind: 'plan', mode: 'list', days: this.#days, count: this.#list.length / 2 })
+    this.#askable = this.#list.length / 2
+    this.#outbox.push({ kind: 'plan', mode: 'list', days: this.#days, count: this.#askable })
   }
 
   #extend(symbols: number): void {
@@ -126,7 +148,15 @@ export class Initiator {
     return { kind: 'items', body: encodeItems(batch) }
   }
 
-  #end(outcome: 'same' | 'done'): void {
+  #asked(left: number, pairs: Int32Array): Int32Array {
+    const count = pairs.length / 2
+    if (left + count > this.#askable || (count === 0 && left > 0)) throw violation('the peer asks for more than there is', { left, count })
+    this.#askable -= count
+    this.#isAsking = left > 0
+    return pairs
+  }
+
+  #end(outcome: 'same' | 'done' | 'busy'): void {
     this.#outcome = outcome
     this.close()
   }

@@ -103,7 +103,7 @@ function invalidVectors(three: readonly bigint[]): VectorFile['invalid'] {
   const vectors: Array<[name: string, read: 'message' | 'symbols' | 'items', bytes: Uint8Array]> = [
     ['nothing', 'message', new Uint8Array(0)],
     ['kind 0', 'message', Uint8Array.of(0)],
-    ['kind 10', 'message', Uint8Array.of(10)],
+    ['kind 12', 'message', Uint8Array.of(12)],
     ['SAME with a byte too many', 'message', Uint8Array.of(2, 0)],
     ['OPEN without a digest', 'message', Uint8Array.of(1, ...KEY, 0, 0, 0, 0, 0, 0, 0, 1)],
     ['PLAN of mode 3', 'message', Uint8Array.of(4, 3, 0, 0, 0, 0, 0, 0, 0, 1, 5)],
@@ -139,6 +139,7 @@ function exchangeVector(name: string, shared: number, onlyA: number, onlyB: numb
 export function runExchange(key: Uint8Array, a: ExchangeVector['a'], b: ExchangeVector['b']): Pick<ExchangeVector, 'messages' | 'remoteOnly' | 'localOnly'> {
   const responder = new Responder({ indexFor: (theirs) => indexOf(theirs, b), days: ALL_DAYS })
   const messages = converse(new Initiator(indexOf(key, a), ALL_DAYS.slice(0, 8)), responder)
+  for (let bytes = responder.next(); bytes !== undefined; bytes = responder.next()) messages.push({ direction: '<', bytes })
   const pairs = (found: Int32Array | undefined): string[] => {
     const items: string[] = []
     for (let at = 0; at < (found?.length ?? 0); at += 2) items.push(hexItem(itemOf(found?.[at] ?? 0, found?.[at + 1] ?? 0)))

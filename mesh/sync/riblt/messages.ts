@@ -11,6 +11,8 @@
  * 7 CREDIT   varint symbols / 64           "go on until there are so many"
  * 8 LIST     nothing                       "give up on symbols, send the list"
  * 9 DONE     nothing                       "I know what differs"
+ * 10 ASK     varint items in later ASKs, then as ITEMS (wire.ts)   "offer me these"; at least one follows DONE
+ * 11 BUSY    nothing                       "not now": the answer to an OPEN that costs too much at the moment
  * ```
  *
  * Days are a bitmap of 64: bit d of the whole, the lowest in the last bit of the last byte. A digest is varint
@@ -25,7 +27,7 @@ import { BATCH_SYMBOLS } from './symbols.ts'
 import { readVarint, writeVarint } from './varint.ts'
 import { violation } from './wire.ts'
 
-const KIND = { open: 1, same: 2, days: 3, plan: 4, symbols: 5, items: 6, credit: 7, list: 8, done: 9 } as const
+const KIND = { open: 1, same: 2, days: 3, plan: 4, symbols: 5, items: 6, credit: 7, list: 8, done: 9, ask: 10, busy: 11 } as const
 const DAY_BYTES = DAYS / 8
 
 /** How the rest of an exchange goes. */
@@ -34,11 +36,12 @@ export type Mode = 'symbols' | 'list'
 /** One message; `body` is a view of the bytes it was read from. */
 export type Message =
   | { readonly kind: 'open'; readonly key: Uint8Array; readonly days: readonly number[]; readonly digest: Digest }
-  | { readonly kind: 'same' | 'list' | 'done' }
+  | { readonly kind: 'same' | 'list' | 'done' | 'busy' }
   | { readonly kind: 'days'; readonly days: readonly number[]; readonly digests: readonly Digest[] }
   | { readonly kind: 'plan'; readonly mode: Mode; readonly days: readonly number[]; readonly count: number }
   | { readonly kind: 'symbols' | 'items'; readonly body: Uint8Array }
   | { readonly kind: 'credit'; readonly symbols: number }
+  | { readonly kind: 'ask'; readonly left: number; readonly body: Uint8Array }
 
 /** The bytes of a message. */
 export function encodeMessage(message: Message): Uint8Array {
@@ -65,9 +68,14 @@ export function encodeMessage(message: Message): Uint8Array {
     case 'credit':
       writeVarint(writer, message.symbols / BATCH_SYMBOLS)
       break
+    case 'ask':
+      writeVarint(writer, message.left)
+      writer.bytes(message.body)
+      break
     case 'same':
     case 'list':
     case 'done':
+    case 'busy':
   }
   return writer.finish()
 }
@@ -102,9 +110,28 @@ function readBody(reader: ByteReader, kind: number): Message {
       return { kind: 'list' }
     case KIND.done:
       return { kind: 'done' }
+    case KIND.ask:
+      return { kind: 'ask', left: readVarint(reader, MAX_SET_ITEMS), body: reader.rest() }
+    case KIND.busy:
+      return { kind: 'busy' }
     default:
       throw violation('a message of reconciliation has an unknown kind', { kind })
   }
+}
+
+/**
+ * The key of an OPEN, a view of it: whoever answers makes an index of it before he looks at the rest.
+ * @throws MeshError (peer) when it is none
+ */
+export function keyOfOpen(bytes: Uint8Array): Uint8Array {
+  const message = decodeMessage(bytes)
+  if (message.kind !== 'open') throw violation('OPEN comes first, and once')
+  return message.key
+}
+
+/** The message that refuses an OPEN for now. */
+export function encodeBusy(): Uint8Array {
+  return encodeMessage({ kind: 'busy' })
 }
 
 function readMode(reader: ByteReader): Mode {

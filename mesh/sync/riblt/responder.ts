@@ -2,14 +2,14 @@ import { copyBytes } from '#mesh/codec'
 import { Decoder } from './decoder.ts'
 import { ItemSet, NO_SLOT } from './item-set.ts'
 import { decodeMessage, encodeMessage, type Message } from './messages.ts'
-import { FIRST_SYMBOLS, nextCredit, symbolLimit } from './plan.ts'
+import { FIRST_SYMBOLS, MAX_SET_ITEMS, nextCredit, symbolLimit } from './plan.ts'
 import type { ScopeIndex } from './scope-index.ts'
 import type { SymbolStream } from './symbol-stream.ts'
-import { readItems, readSymbols, violation } from './wire.ts'
+import { BATCH_ITEMS, encodeItems, readItems, readSymbols, violation } from './wire.ts'
 
 /** How two sets differ, as pairs of words, low and high, of items under the key of the side that began. */
 export interface Differences {
-  /** What only the other side has: to be asked for, with `encodeItems`. */
+  /** What only the other side has: {@link Responder.next} asks for it. */
   readonly remoteOnly: Int32Array
   /** What only we have: to be looked up with `find`, and offered. */
   readonly localOnly: Int32Array
@@ -21,6 +21,8 @@ export interface ResponderDeps {
   readonly indexFor: (key: Uint8Array) => ScopeIndex
   /** The days that this node keeps all envelopes of, by `dayOf`. */
   readonly days: readonly number[]
+  /** Items that the peer's set may have at most, by what is known of it. */
+  readonly maxItems?: number
 }
 
 /**
@@ -44,6 +46,8 @@ export class Responder {
   #setSize = 0
   #outcome: 'open' | 'same' | 'done' = 'open'
   #differences: Differences | undefined
+  /** What is still to be asked for; `undefined` when that is said, or not known yet. */
+  #asks: Int32Array | undefined
 
   constructor(deps: ResponderDeps) {
     this.#deps = deps
@@ -67,6 +71,15 @@ export class Responder {
     return answer === undefined ? undefined : encodeMessage(answer)
   }
 
+  /** Once all is known: the next message that asks for what is missing here. At least one; then `undefined`. */
+  next(): Uint8Array | undefined {
+    if (this.#asks === undefined) return undefined
+    const batch = this.#asks.subarray(0, 2 * BATCH_ITEMS)
+    const left = (this.#asks.length - batch.length) / 2
+    this.#asks = left > 0 ? this.#asks.subarray(2 * BATCH_ITEMS) : undefined
+    return encodeMessage({ kind: 'ask', left, body: encodeItems(batch) })
+  }
+
   close(): void {
     this.#stream?.close()
     this.#stream = undefined
@@ -84,6 +97,7 @@ export class Responder {
         return undefined
       case 'plan':
         if (message.days.some((day) => !this.#days.includes(day))) throw violation('the peer plans for days that were not agreed on')
+        if (message.count > (this.#deps.maxItems ?? MAX_SET_ITEMS)) throw violation('the peer has more than it said before', { count: message.count })
         return message.mode === 'symbols' ? this.#planSymbols(message.days, message.count) : this.#planList(message.days, message.count)
       case 'symbols':
         return this.#symbols(message.body)
@@ -164,6 +178,7 @@ export class Responder {
   #finish(outcome: 'same' | 'done', differences?: Differences): Message {
     this.#outcome = outcome
     this.#differences = differences
+    this.#asks = differences?.remoteOnly
     this.close()
     return { kind: outcome }
   }

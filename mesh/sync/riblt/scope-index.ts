@@ -78,7 +78,16 @@ export class ScopeIndex {
     return this.#sketches[day]?.remove(this.#item[0] ?? 0, this.#item[1] ?? 0) ?? NO_SLOT
   }
 
-  /** Where an item of these days is. */
+  /** Removes what {@link add} added to whatever day; where it was, or `undefined` when it was not here. */
+  removeAnywhere(bytes: Uint8Array, from = 0, to = bytes.length): ItemPlace | undefined {
+    siphash24(this.#sipKey, bytes, from, to, this.#item)
+    const [low = 0, high = 0] = this.#item
+    const place = this.find(low, high)
+    if (place !== undefined) this.#sketches[place.day]?.remove(low, high)
+    return place
+  }
+
+  /** Where an item is. */
   find(low: number, high: number): ItemPlace | undefined {
     for (let day = 0; day < DAYS; day++) {
       const slot = this.#sketches[day]?.find(low, high) ?? NO_SLOT

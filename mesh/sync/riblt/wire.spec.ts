@@ -100,7 +100,8 @@ describe('messages of an exchange', () => {
   const messages: fc.Arbitrary<Message> = fc.oneof(
     days.map((some): Message => ({ kind: 'open', key: index.key, days: some, digest: index.digest(some) })),
     days.map((some): Message => ({ kind: 'days', days: some, digests: some.map((day) => index.digest([day])) })),
-    fc.constantFrom<Message>({ kind: 'same' }, { kind: 'list' }, { kind: 'done' }),
+    fc.constantFrom<Message>({ kind: 'same' }, { kind: 'list' }, { kind: 'done' }, { kind: 'busy' }),
+    fc.record({ kind: fc.constant('ask' as const), left: fc.nat(1_000_000), body: fc.uint8Array({ maxLength: 300 }) }),
     fc.record({ kind: fc.constant('plan' as const), mode: fc.constantFrom('symbols' as const, 'list' as const), days, count: fc.nat(1_000_000) }),
     fc.record({ kind: fc.constantFrom('symbols' as const, 'items' as const), body: fc.uint8Array({ maxLength: 300 }) }),
     fc.nat(512).map((batches): Message => ({ kind: 'credit', symbols: 64 * batches })),
@@ -126,7 +127,8 @@ describe('messages of an exchange', () => {
     assert.equal(decodes(plan.with(1, 3)), 'MESH_PROTOCOL_VIOLATION')
     assert.equal(decodes(Uint8Array.of(...plan.subarray(0, 10), 0xff, 0xff, 0x7f)), 'MESH_BYTES_INVALID')
     assert.equal(decodes(Uint8Array.of(0)), 'MESH_PROTOCOL_VIOLATION')
-    assert.equal(decodes(Uint8Array.of(10)), 'MESH_PROTOCOL_VIOLATION')
+    assert.equal(decodes(Uint8Array.of(12)), 'MESH_PROTOCOL_VIOLATION')
+    assert.equal(decodes(Uint8Array.of(10, 0xc1, 0x84, 0x3d, 0, 0)), 'MESH_BYTES_INVALID')
     assert.equal(decodes(Uint8Array.of(7, 0x81, 0x04)), 'MESH_BYTES_INVALID')
     assert.equal(decodes(new Uint8Array(0)), 'MESH_BYTES_TRUNCATED')
     assert.equal(decodes(Uint8Array.of(2, 0)), 'MESH_BYTES_TRAILING')
