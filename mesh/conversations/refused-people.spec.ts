@@ -9,6 +9,7 @@ import { Exchange } from '#mesh/sync'
 import { linkPair, settle } from '#mesh/testing'
 import { fakeCrypto } from '../testing/fake-crypto.ts'
 import { befriend, carried, type MeshPerson, rest } from '../testing/mesh-people.ts'
+import { seededRandom } from '../testing/seeded-random.ts'
 import { block, isTo, receiptsBy, Stage, statesOf, textsOf } from '../testing/stage.ts'
 
 const crypto = fakeCrypto()
@@ -30,7 +31,7 @@ describe('people who are not heard', () => {
   async function exchangeOf({ db, store, intake, ledger, device, deviceSeed, keys }: MeshPerson): Promise<Exchange> {
     const grant = issueGrant(crypto, keys.inboxSeed, device, stage.clock.now() + 86_400_000)
     const sign = (message: Uint8Array): Uint8Array => crypto.ed25519Sign(deviceSeed, message)
-    const parts = { db, store, intake, ledger, device, sign, crypto, clock: stage.clock, log: silentLog }
+    const parts = { db, store, intake, ledger, device, sign, crypto, random: seededRandom(device), clock: stage.clock, log: silentLog }
     const exchange = new Exchange({ ...parts, grants: () => [grant], knownDevices: () => 3 })
     await exchange.start()
     exchanges.push(exchange)

@@ -84,6 +84,11 @@ export class CustodyLedger {
     return this.#rows.has(id)
   }
 
+  /** The envelopes that wait. */
+  ids(): Iterable<EnvelopeId> {
+    return this.#rows.keys()
+  }
+
   /** True when `device` has signed that it carries `id`. */
   hasCustody(id: EnvelopeId, device: DeviceId): boolean {
     return this.#rows.get(id)?.custody.has(device) ?? false

@@ -1,17 +1,25 @@
 import { addressOfKey } from '#mesh/envelope'
-import type { Address, DeviceId } from '#mesh/ids'
+import type { Address, DeviceId, EnvelopeId } from '#mesh/ids'
+import type { TokenBuckets } from '#mesh/intake'
 import type { Link } from '#mesh/ports'
 import { isGrantValid, type Plan, planFor } from '#mesh/routing'
 import { Bell } from '#mesh/runtime'
 import type { EnvelopeMeta } from '#mesh/store'
 import { Answers, PutOff } from './answers.ts'
 import type { Arrivals } from './arrivals.ts'
+import type { CarriedIds } from './carried.ts'
 import type { Claims } from './claims.ts'
 import type { ExchangeDeps } from './deps.ts'
 import { Feed } from './feed.ts'
 import type { HelloFrame } from './frames.ts'
+import { type Horizon, sharedDays } from './horizon.ts'
 import { IncomingOffers, OutgoingOffers } from './offers.ts'
-import { walkOthers, walkOwned } from './walks.ts'
+import { Reconciliation, roleOf } from './reconciliation.ts'
+import { ownWaiting, walkOthers, walkOwned } from './walks.ts'
+
+const DAY_MS = 86_400_000
+const MAX_U8 = 255
+const MAX_U16 = 65_535
 
 /** What all sessions of a node share. */
 export interface Shared {
@@ -19,6 +27,9 @@ export interface Shared {
   readonly arrivals: Arrivals
   readonly claims: Claims
   readonly counters: SyncCounters
+  readonly carried: CarriedIds
+  /** Bytes that each peer may still be given of what it asked for. */
+  readonly served: TokenBuckets
 }
 
 /** What sync has done since the start of the node. */
@@ -44,6 +55,10 @@ export interface Greeted {
   readonly pushes: Feed
   /** Everything else: offered. */
   readonly offers: Feed
+  /** How far back both sides keep envelopes. */
+  readonly horizon: Horizon
+  /** Finds out what the peer lacks; without it the whole store is offered. */
+  readonly reconciliation: Reconciliation | undefined
 }
 
 /** Everything one session remembers; bounded by `SESSION_MEMORY_BYTES`. */
@@ -56,6 +71,8 @@ export class Books {
   readonly outgoing = new OutgoingOffers()
   readonly answers = new Answers()
   readonly putOff = new PutOff()
+  /** The first word of this side. */
+  readonly hello: HelloFrame
   /** Rings when the sender may have something to do. */
   readonly bell = new Bell()
   greeted: Greeted | undefined
@@ -63,25 +80,67 @@ export class Books {
   constructor(shared: Shared, link: Link) {
     this.shared = shared
     this.link = link
-    this.ownAddresses = new Set(shared.deps.grants().map(({ inboxKey }) => addressOfKey(inboxKey)))
+    const { clock, knownDevices, grants, store } = shared.deps
+    this.ownAddresses = new Set(grants().map(({ inboxKey }) => addressOfKey(inboxKey)))
+    this.hello = {
+      type: 'hello',
+      nowMs: clock.now(),
+      knownDevices: Math.min(knownDevices(), MAX_U16),
+      grants: grants(),
+      held: shared.carried.size,
+      keptDays: Math.min(Math.ceil(store.limits.retentionMs / DAY_MS), MAX_U8),
+    }
   }
 
-  /** Takes the peer's HELLO: its grants are checked against the device that the link has proven. */
-  greet(hello: HelloFrame): Greeted {
+  /**
+   * Takes the peer's HELLO: its grants are checked against the device that the link has proven.
+   * @param run owns work that nobody awaits
+   */
+  greet(hello: HelloFrame, run: (work: () => Promise<void>) => void): Greeted {
     const { deps, arrivals } = this.shared
     const nowMs = deps.clock.now()
     const addresses = new Set<Address>()
     for (const grant of hello.grants) {
       if (isGrantValid(deps.crypto, grant, this.link.peer, nowMs)) addresses.add(addressOfKey(grant.inboxKey))
     }
+    const clockOffsetMs = hello.nowMs - nowMs
+    const horizon: Horizon = { keptDays: Math.min(hello.keptDays ?? 0, this.hello.keptDays ?? 0), nowMs, clockOffsetMs }
+    const role = roleOf(this.hello, hello, deps.device, this.link.peer)
+    const offers = new Feed(arrivals, () => walkOthers(deps.store, addresses), { walks: role === undefined })
     this.greeted = {
-      clockOffsetMs: hello.nowMs - nowMs,
+      clockOffsetMs,
       knownDevices: hello.knownDevices,
       addresses,
       pushes: new Feed(arrivals, () => walkOwned(deps.store, addresses)),
-      offers: new Feed(arrivals, () => walkOthers(deps.store, addresses)),
+      offers,
+      horizon,
+      reconciliation:
+        role === undefined
+          ? undefined
+          : new Reconciliation({
+              carried: this.shared.carried,
+              peer: this.link.peer,
+              role,
+              days: sharedDays(horizon),
+              peerHolds: hello.held ?? 0,
+              monotonic: () => deps.clock.monotonic(),
+              run,
+              ring: () => this.bell.ring(),
+              lacks: (ids) => offers.add(this.#carriedFor(ids)),
+              giveUp: () => offers.walkAgain(),
+            }),
     }
+    if (role !== undefined) offers.add(ownWaiting(deps, this.link.peer))
     return this.greeted
+  }
+
+  /** What the peer lacks of `ids`, but for what waits to be delivered: that was offered at once. */
+  *#carriedFor(ids: readonly EnvelopeId[]): Iterable<EnvelopeMeta> {
+    const { store, ledger } = this.shared.deps
+    for (const id of ids) {
+      const meta = ledger.has(id) ? undefined : store.meta(id)
+      if (meta !== undefined) yield meta
+    }
   }
 
   /** What routing says about an envelope and this peer. */

@@ -6,18 +6,18 @@
 import type { MeshError } from '#mesh/errors'
 import type { Address, DeviceId } from '#mesh/ids'
 import type { Intake } from '#mesh/intake'
-import type { Clock, Crypto, Log } from '#mesh/ports'
+import type { Clock, Crypto, Log, Random } from '#mesh/ports'
 import type { CollectGrant, CustodyLedger } from '#mesh/routing'
 import type { Database, EnvelopeStore } from '#mesh/store'
 
 /** The commits and events of the store. */
 export type SyncDatabase = Pick<Database, 'subscribe' | 'transaction'>
 /** What is carried. */
-export type SyncStore = Pick<EnvelopeStore, 'has' | 'meta' | 'ids' | 'byAddress' | 'bytes' | 'setCopies'>
+export type SyncStore = Pick<EnvelopeStore, 'has' | 'meta' | 'ids' | 'byAddress' | 'bytes' | 'setCopies' | 'usage' | 'limits'>
 /** The one door. */
 export type SyncIntake = Pick<Intake, 'receiveAll'>
 /** Who has promised to carry what. */
-export type SyncLedger = Pick<CustodyLedger, 'hasCustody' | 'recordCustody' | 'noteAttempt'>
+export type SyncLedger = Pick<CustodyLedger, 'ids' | 'has' | 'hasCustody' | 'recordCustody' | 'noteAttempt'>
 
 /** Everything an exchange works with. */
 export interface ExchangeDeps {
@@ -28,6 +28,8 @@ export interface ExchangeDeps {
   readonly clock: Clock
   readonly log: Log
   readonly crypto: Crypto
+  /** For the keys under which ids are hashed: nobody must foresee them. */
+  readonly random: Random
   /** This device, as the other end of each link has proven it. */
   readonly device: DeviceId
   /** Signs with this device's key. */

@@ -1,12 +1,15 @@
+import { addressOfKey } from '#mesh/envelope'
 import { MeshError } from '#mesh/errors'
 import type { Address, DeviceId } from '#mesh/ids'
+import { TokenBuckets } from '#mesh/intake'
 import type { Link } from '#mesh/ports'
 import { type Runnable, spawn, type Task } from '#mesh/runtime'
 import { Arrivals } from './arrivals.ts'
 import type { Shared, SyncCounters } from './books.ts'
+import { CarriedIds } from './carried.ts'
 import { Claims } from './claims.ts'
 import type { ExchangeDeps } from './deps.ts'
-import { MAX_ARRIVALS, TICK_MS } from './limits.ts'
+import { MAX_ARRIVALS, SERVED_BYTES_PER_MINUTE, TICK_MS } from './limits.ts'
 import { Session } from './session.ts'
 
 /** What can be tuned. */
@@ -15,6 +18,8 @@ export interface ExchangeOptions {
   readonly maxSessions?: number
   /** Late arrivals that are remembered for all sessions. */
   readonly maxArrivals?: number
+  /** Bytes of envelopes that one peer is given in a minute of what it asked for; by default what suits a Pi. */
+  readonly servedBytesPerMinute?: number
 }
 
 /** One session, for `peers` and `doctor`. */
@@ -54,10 +59,14 @@ export class Exchange implements Runnable {
 
   constructor(deps: ExchangeDeps, options: ExchangeOptions = {}) {
     this.#maxSessions = options.maxSessions ?? 64
+    const ownAddresses = new Set(deps.grants().map(({ inboxKey }) => addressOfKey(inboxKey)))
+    const served = options.servedBytesPerMinute ?? SERVED_BYTES_PER_MINUTE.pi
     this.#shared = {
       deps,
       arrivals: new Arrivals(options.maxArrivals ?? MAX_ARRIVALS),
       claims: new Claims(),
+      carried: new CarriedIds(deps, (address) => ownAddresses.has(address)),
+      served: new TokenBuckets(deps.clock, { perSecond: served / 60, burst: served }),
       counters: { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, envelopesIn: 0, envelopesOut: 0, offences: 0 },
     }
   }
@@ -70,6 +79,7 @@ export class Exchange implements Runnable {
   async start(): Promise<void> {
     const { db, clock, log } = this.#shared.deps
     this.#unsubscribe = db.subscribe((event) => {
+      this.#shared.carried.note(event)
       if (event.kind !== 'envelope-stored') return
       this.#shared.arrivals.add(event.id)
       this.#wakeAll()

@@ -12,12 +12,17 @@ const u8 = fc.nat(255)
 
 /** One arbitrary per frame type. */
 const ANY: Record<Frame['type'], fc.Arbitrary<Frame>> = {
-  hello: fc.record({
-    type: fc.constant('hello' as const),
-    nowMs: u48,
-    knownDevices: fc.nat(65_535),
-    grants: fc.array(fc.record({ inboxKey: exact(32), untilMs: u48, signature: exact(64) }), { maxLength: 16 }),
-  }),
+  hello: fc
+    .tuple(
+      fc.record({
+        type: fc.constant('hello' as const),
+        nowMs: u48,
+        knownDevices: fc.nat(65_535),
+        grants: fc.array(fc.record({ inboxKey: exact(32), untilMs: u48, signature: exact(64) }), { maxLength: 16 }),
+      }),
+      fc.oneof(fc.constant({}), fc.record({ held: fc.nat(4_294_967_295), keptDays: u8 })),
+    )
+    .map(([hello, reconciles]) => ({ ...hello, ...reconciles })),
   offer: fc.record({
     type: fc.constant('offer' as const),
     offers: fc.array(fc.record({ id, classByte: u8, size: fc.nat(65_535), tell: fc.boolean() }), { maxLength: 128 }),
@@ -34,6 +39,7 @@ const ANY: Record<Frame['type'], fc.Arbitrary<Frame>> = {
   }),
   synced: fc.constant({ type: 'synced' as const }),
   large: fc.record({ type: fc.constant('large' as const), bytes: fc.uint8Array({ maxLength: 65_535 }) }),
+  reconcile: fc.record({ type: fc.constant('reconcile' as const), scope: u8, message: fc.uint8Array({ maxLength: 65_534 }) }),
 }
 
 const PEER_CODES = ['MESH_BYTES_TRUNCATED', 'MESH_BYTES_TRAILING', 'MESH_BYTES_INVALID', 'MESH_VERSION_UNKNOWN', 'MESH_PROTOCOL_VIOLATION']
@@ -94,7 +100,7 @@ describe('sync frames', () => {
     hello.set([1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17])
     assert.throws(() => decodeFrame(hello), code('MESH_BYTES_INVALID'))
     assert.throws(() => decodeFrame(Uint8Array.of(1, 2, 0)), code('MESH_VERSION_UNKNOWN'))
-    assert.throws(() => decodeFrame(Uint8Array.of(9)), code('MESH_PROTOCOL_VIOLATION'))
+    assert.throws(() => decodeFrame(Uint8Array.of(10)), code('MESH_PROTOCOL_VIOLATION'))
     assert.throws(() => decodeFrame(Uint8Array.of(0)), code('MESH_PROTOCOL_VIOLATION'))
     assert.throws(() => decodeFrame(new Uint8Array(0)), code('MESH_BYTES_TRUNCATED'))
     assert.throws(() => decodeFrame(new Uint8Array(MAX_FRAME_BYTES + 1)), code('MESH_FRAME_TOO_LARGE'))
@@ -112,6 +118,12 @@ describe('sync frames', () => {
     assert.ok(frame.type === 'refused' && frame.refusals[0]?.reason === 'invalid')
   })
 
+  it('reads a HELLO of a later version as far as it knows it', () => {
+    const later = decodeFrame(new Uint8Array(Buffer.from('010103000000000002000300000001041effff', 'hex')))
+    assert.deepEqual(later, { type: 'hello', nowMs: 2, knownDevices: 3, grants: [], held: 260, keptDays: 30 })
+    assert.throws(() => decodeFrame(new Uint8Array(Buffer.from('010101000000000002000300000001041eff', 'hex'))), code('MESH_BYTES_TRAILING'))
+  })
+
   it('writes the bytes of the table in the documentation', () => {
     const one = envelopeIdOf(new Uint8Array(32).fill(7))
     assert.equal(hex({ type: 'want', ids: [one] }), `030001${'07'.repeat(32)}`)
@@ -120,6 +132,8 @@ describe('sync frames', () => {
     assert.equal(hex({ type: 'refused', refusals: [{ id: one, reason: 'full' }] }), `060001${'07'.repeat(32)}07`)
     assert.equal(hex({ type: 'taken', untilMs: 1, ids: [one], signature: new Uint8Array(64) }), `050000000000010001${'07'.repeat(32)}${'00'.repeat(64)}`)
     assert.equal(hex({ type: 'hello', nowMs: 2, knownDevices: 3, grants: [] }), '010100000000000002000300')
+    assert.equal(hex({ type: 'hello', nowMs: 2, knownDevices: 3, grants: [], held: 260, keptDays: 30 }), '010101000000000002000300000001041e')
+    assert.equal(hex({ type: 'reconcile', scope: 0, message: Uint8Array.of(2) }), '090002')
     assert.equal(hex({ type: 'synced' }), '07')
   })
 })

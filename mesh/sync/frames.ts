@@ -2,7 +2,8 @@
  * The frames of `/qpq/sync/1`: one type byte, then the body; all numbers big-endian.
  *
  * ```
- * 1 HELLO      u8 version=1, u8 flags=0, u48 now ms, u16 known devices, u8 count ≤ 16 × (inbox key 32, until u48 ms, signature 64)
+ * 1 HELLO      u8 version=1, u8 flags, u48 now ms, u16 known devices, u8 count ≤ 16 × (inbox key 32, until u48 ms, signature 64);
+ *              with flag 1: u32 envelopes held, u8 days they are kept (0: unknown)
  * 2 OFFER      u16 count ≤ 128 × (id 32, u8 class, u16 bytes, u8 flags: bit 0 = "tell me if you carry it")
  * 3 WANT       u16 count ≤ 128 × id 32
  * 4 ENVELOPES  u16 count × (u8 hops, u8 copies, u32 age s, u16 length, bytes); length 0 = alone in the next frame, type 8
@@ -10,6 +11,7 @@
  * 6 REFUSED    u16 count ≤ 1024 × (id 32, u8 reason)
  * 7 SYNCED     nothing
  * 8 LARGE      the bytes of one envelope that fits into no other frame
+ * 9 RECONCILE  u8 scope=0, a message of riblt/messages.ts
  * ```
  *
  * Decoding checks every count against the bytes that are there before it allocates, and gives views:
@@ -23,12 +25,17 @@ import { MAX_FRAME_BYTES } from '#mesh/ports'
 import { MAX_ANSWER_IDS, MAX_GRANTS, MAX_OFFER_IDS, SYNC_VERSION } from './limits.ts'
 
 /** The type byte of each frame. */
-export const FRAME_TYPE = { hello: 1, offer: 2, want: 3, envelopes: 4, taken: 5, refused: 6, synced: 7, large: 8 } as const
+export const FRAME_TYPE = { hello: 1, offer: 2, want: 3, envelopes: 4, taken: 5, refused: 6, synced: 7, large: 8, reconcile: 9 } as const
+
+/** The scope of RECONCILE: everything that is carried. There is no other yet. */
+export const ALL_CARRIED = 0
 
 /** Why an envelope was not taken, or is not sent after all. */
 export const REFUSAL_REASONS = ['gone', 'duplicate', 'retracted', 'expired', 'quota', 'rate', 'hops', 'full', 'invalid'] as const
 export type RefusalReason = (typeof REFUSAL_REASONS)[number]
 
+/** Bit 0 of the flags of a HELLO. */
+const RECONCILES = 1
 const SIGNATURE_BYTES = 64
 const GRANT_BYTES = PUBLIC_KEY_BYTES + 6 + SIGNATURE_BYTES
 const OFFER_BYTES = ENVELOPE_ID_BYTES + 4
@@ -51,6 +58,10 @@ export interface HelloFrame {
   readonly nowMs: number
   readonly knownDevices: number
   readonly grants: readonly GrantClaim[]
+  /** How many envelopes the sender holds; `undefined` from one that does not reconcile. */
+  readonly held?: number
+  /** How long it keeps them, in days; 0 when it does not say. */
+  readonly keptDays?: number
 }
 
 /** One envelope that the sender holds. `tell`: answer with TAKEN when you carry it already. */
@@ -92,6 +103,7 @@ export type Frame =
   | { readonly type: 'refused'; readonly refusals: readonly Refusal[] }
   | { readonly type: 'synced' }
   | { readonly type: 'large'; readonly bytes: Uint8Array }
+  | { readonly type: 'reconcile'; readonly scope: number; readonly message: Uint8Array }
 
 /** The bytes of a frame. A frame that is too large or has a number out of range is our own fault: `MESH_INTERNAL`. */
 export function encodeFrame(frame: Frame): Uint8Array {
@@ -117,6 +129,8 @@ function sizeHint(frame: Frame): number {
       return frame.envelopes.reduce((sum, { bytes }) => sum + CARRIED_OVERHEAD_BYTES + bytes.length, ENVELOPES_HEAD_BYTES)
     case 'large':
       return 1 + frame.bytes.length
+    case 'reconcile':
+      return 2 + frame.message.length
     case 'offer':
       return ENVELOPES_HEAD_BYTES + frame.offers.length * OFFER_BYTES
     case 'want':
@@ -130,9 +144,15 @@ function sizeHint(frame: Frame): number {
 function writeBody(writer: ByteWriter, frame: Frame): void {
   switch (frame.type) {
     case 'hello':
-      writer.u8(SYNC_VERSION).u8(0).u48(frame.nowMs).u16(frame.knownDevices).u8(atMost(frame.grants.length, MAX_GRANTS))
+      writer
+        .u8(SYNC_VERSION)
+        .u8(frame.held === undefined ? 0 : RECONCILES)
+        .u48(frame.nowMs)
+        .u16(frame.knownDevices)
+        .u8(atMost(frame.grants.length, MAX_GRANTS))
       for (const grant of frame.grants)
         writer.bytes(exactly(grant.inboxKey, PUBLIC_KEY_BYTES)).u48(grant.untilMs).bytes(exactly(grant.signature, SIGNATURE_BYTES))
+      if (frame.held !== undefined) writer.u32(frame.held).u8(frame.keptDays ?? 0)
       return
     case 'offer':
       writer.u16(atMost(frame.offers.length, MAX_OFFER_IDS))
@@ -164,6 +184,9 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
       return
     case 'large':
       writer.bytes(frame.bytes)
+      return
+    case 'reconcile':
+      writer.u8(frame.scope).bytes(frame.message)
   }
 }
 
@@ -187,23 +210,27 @@ function readBody(reader: ByteReader, type: number): Frame {
       return { type: 'synced' }
     case FRAME_TYPE.large:
       return { type: 'large', bytes: reader.rest() }
+    case FRAME_TYPE.reconcile:
+      return { type: 'reconcile', scope: reader.u8(), message: reader.rest() }
     default:
       throw new MeshError('MESH_PROTOCOL_VIOLATION', 'a sync frame has an unknown type', { detail: { type } })
   }
 }
 
-/** Bits of `flags` that this version does not know are ignored; a new version has its own number. */
+/** Bits of `flags` that this version does not know are ignored, and what they append; a new version has its own number. */
 function readHello(reader: ByteReader): HelloFrame {
   const version = reader.u8()
   if (version !== SYNC_VERSION) throw new MeshError('MESH_VERSION_UNKNOWN', 'the other node speaks another version of sync', { detail: { version } })
-  reader.u8()
+  const flags = reader.u8()
   const nowMs = reader.u48()
   const knownDevices = reader.u16()
   const count = limited(reader.u8(), MAX_GRANTS)
   if (count * GRANT_BYTES > reader.remaining) throw new MeshError('MESH_BYTES_TRUNCATED', 'a list is longer than the bytes behind it', { detail: { count } })
   const grants: GrantClaim[] = []
   for (let i = 0; i < count; i++) grants.push({ inboxKey: reader.bytes(PUBLIC_KEY_BYTES), untilMs: reader.u48(), signature: reader.bytes(SIGNATURE_BYTES) })
-  return { type: 'hello', nowMs, knownDevices, grants }
+  const reconciles = (flags & RECONCILES) === 0 ? {} : { held: reader.u32(), keptDays: reader.u8() }
+  if (flags > RECONCILES) reader.rest()
+  return { type: 'hello', nowMs, knownDevices, grants, ...reconciles }
 }
 
 function readList<T>(reader: ByteReader, itemBytes: number, limit: number, read: (reader: ByteReader) => T): T[] {

@@ -69,6 +69,54 @@ export const MAX_STEPS = 16_384
 /** Custody is promised for as long as an envelope lives, and at most for this long: 30 days in ms (DESIGN §6). */
 export const MAX_CUSTODY_MS = 30 * 86_400_000
 
+/** How often the key is drawn under which we begin exchanges: a day in ms. Symbols made under it serve all of them. */
+export const KEY_MS = 86_400_000
+
+/** Ids that are hashed before others get a turn: about 10 ms, some 50 on a Pi. */
+export const SLICE_IDS = 20_000
+
+/** How often one peer may make us hash all ids: 4 times a minute, since a link that breaks needs it once more. */
+export const HASHINGS = { perSecond: 4 / 60, burst: 4 }
+
+/** Ids hashed for all peers: 10 million a minute is 4 to 6 % of one core (0.4 µs each, measured), and 40 neighbours of a full Pi at once. */
+export const HASHED_IDS = { perSecond: 10_000_000 / 60, burst: 10_000_000 }
+
+/** Indexes under peers' keys that are kept, in use or for the next time: two, */
+export const MIN_KEYS = 2
+
+/** and up to eight */
+export const USUAL_KEYS = 8
+
+/** while all together have so many ids: 9 MB. */
+export const MAX_SHARED_IDS = 200_000
+
+/** Sessions that wait for one of these places: as many as there may be sessions. */
+export const MAX_WAITING_KEYS = 64
+
+/** How much larger one of two stores may be: above it, saying what both have costs more than offering what one has. */
+export const MAX_SIZE_RATIO = 5
+
+/** From so many devices on that both sides know, copies are scarce and stores differ for good: then they do not reconcile. As `SMALL_MESH_DEVICES` of routing. */
+export const SCARCE_COPIES_DEVICES = 16
+
+/** Envelopes by which a store may grow between HELLO and the exchange, beside doubling. */
+export const MAX_GROWTH = 16_384
+
+/** No word about an exchange of symbols for so long: then the store is walked. As long as a frame may take; in ms. */
+export const RECONCILE_MS = 60_000
+
+/** Beyond so many days ahead or behind, a stamp tells nothing about the age of an envelope. */
+export const MAX_DAYS_APART = 31
+
+/** Clocks that differ by more say nothing about what is old: a day in ms. */
+export const MAX_CLOCK_OFFSET_MS = 86_400_000
+
+/**
+ * Bytes of envelopes that one peer is given in a minute of what it asked for, by the size of this machine, so that
+ * one neighbour alone does not fill a router's link: 2, 17 and 68 Mbit/s. What a peer owns is not counted.
+ */
+export const SERVED_BYTES_PER_MINUTE = { router: 16_000_000, pi: 128_000_000, relay: 512_000_000 } as const
+
 /** A map entry with a shared 43-character id as its key, in bytes, as V8 counts it; rounded up. */
 const ID_ENTRY_BYTES = 96
 

@@ -57,6 +57,7 @@ export class OutgoingOffers {
       oldest.delete(id)
       this.#wanted.push(offer)
     }
+    this.#wanted.sort((a, b) => (a.classByte >> 6) - (b.classByte >> 6)) // stable: what is more important goes first
     for (const { id, tell } of oldest.values()) if (tell) this.#expectCarried(id)
   }
 

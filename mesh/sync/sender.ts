@@ -1,12 +1,13 @@
 import { classByteOf } from '#mesh/envelope'
 import type { EnvelopeId } from '#mesh/ids'
 import { MAX_FRAME_BYTES } from '#mesh/ports'
-import { custodyMessage } from '#mesh/routing'
+import { custodyMessage, type Plan } from '#mesh/routing'
 import type { EnvelopeMeta } from '#mesh/store'
 import type { Books, Greeted } from './books.ts'
 import { custodyEnd, judgeOffer, passageOf } from './decisions.ts'
 import type { Feed } from './feed.ts'
-import { CARRIED_OVERHEAD_BYTES, type CarriedEnvelope, ENVELOPES_HEAD_BYTES, encodeFrame, type Frame } from './frames.ts'
+import { ALL_CARRIED, CARRIED_OVERHEAD_BYTES, type CarriedEnvelope, ENVELOPES_HEAD_BYTES, encodeFrame, type Frame } from './frames.ts'
+import { isBeyond } from './horizon.ts'
 import { MAX_OFFER_BYTES, MAX_OFFER_IDS, MAX_STEPS } from './limits.ts'
 import type { OwnOffer } from './offers.ts'
 
@@ -36,8 +37,7 @@ export class Sender {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { deps } = this.#books.shared
-    await this.#send({ type: 'hello', nowMs: deps.clock.now(), knownDevices: Math.min(deps.knownDevices(), 65_535), grants: deps.grants() })
+    await this.#send(this.#books.hello)
     while (!signal.aborted) {
       const greeted = this.#books.greeted
       if (greeted === undefined) await this.#books.bell.heard()
@@ -48,21 +48,22 @@ export class Sender {
   async #round(greeted: Greeted): Promise<boolean> {
     const answered = await this.#sendAnswers()
     const pushed = await this.#sendPushes(greeted.pushes)
+    const reconciled = await this.#sendReconciling(greeted)
     const served = await this.#sendWanted()
     const offered = await this.#sendOffer(greeted.offers)
-    return answered || pushed || served || offered
+    return answered || pushed || reconciled || served || offered
   }
 
   /** Nothing to send: goes on with a long walk after others had a turn, or waits for the bell. */
   async #rest(greeted: Greeted, signal: AbortSignal): Promise<void> {
     const { bell, outgoing, shared } = this.#books
-    const { pushes, offers } = greeted
+    const { pushes, offers, reconciliation } = greeted
     if (pushes.hasNews || (outgoing.hasRoom && offers.hasNews)) return
     if (!pushes.isIdle || (outgoing.hasRoom && !offers.isIdle)) {
       await shared.deps.clock.sleep(0, signal)
       return
     }
-    if (!this.#isSyncedSent && offers.isIdle) {
+    if (!this.#isSyncedSent && offers.isIdle && reconciliation?.isOver !== false) {
       this.#isSyncedSent = true
       await this.#send({ type: 'synced' })
       return
@@ -97,7 +98,7 @@ export class Sender {
     for (let id = this.#held ?? feed.next(); id !== undefined; id = feed.next()) {
       this.#held = undefined
       const meta = store.meta(id)
-      if (meta === undefined || this.#books.plan(meta).kind !== 'send') continue
+      if (meta === undefined || meta.kind === 'receipt' || this.#books.plan(meta).kind !== 'send') continue
       if (!room.take(meta.size)) {
         this.#held = id
         break
@@ -109,10 +110,18 @@ export class Sender {
     return true
   }
 
-  /** One frame of what the peer asked for. */
+  async #sendReconciling({ reconciliation }: Greeted): Promise<boolean> {
+    const message = reconciliation?.next()
+    if (message === undefined) return false
+    await this.#send({ type: 'reconcile', scope: ALL_CARRIED, message })
+    return true
+  }
+
+  /** One frame of what the peer asked for, as long as it has not had its share of this minute. */
   async #sendWanted(): Promise<boolean> {
-    const { outgoing, answers, shared } = this.#books
+    const { outgoing, answers, shared, link } = this.#books
     const { store } = shared.deps
+    if (!shared.served.has(link.peer)) return false
     const chosen: Chosen[] = []
     const room = new FrameRoom()
     let count = 0
@@ -126,6 +135,10 @@ export class Sender {
     if (count === 0) return false
     outgoing.served(count)
     for (const { meta, copies } of chosen) outgoing.handedOver(meta.id, copies)
+    shared.served.take(
+      link.peer,
+      chosen.reduce((sum, { meta }) => sum + meta.size, 0),
+    )
     const missing = await this.#sendEnvelopes(chosen)
     for (const id of missing) {
       outgoing.settle(id)
@@ -166,14 +179,23 @@ export class Sender {
       if (id === undefined) break
       const meta = shared.deps.store.meta(id)
       const plan = meta === undefined ? undefined : this.#books.plan(meta)
-      if (meta === undefined || plan?.kind !== 'offer') continue
-      offers.push({ id, classByte: classByteOf(meta.priority, meta.kind), size: meta.size, tell: meta.own, copies: plan.copies })
+      const copies = plan === undefined || meta === undefined ? 0 : this.#copiesToOffer(meta, plan)
+      if (meta === undefined || copies === 0) continue
+      offers.push({ id, classByte: classByteOf(meta.priority, meta.kind), size: meta.size, tell: meta.own, copies })
       bytes += meta.size
     }
     if (offers.length === 0) return false
     outgoing.opened(offers)
     await this.#send({ type: 'offer', offers })
     return true
+  }
+
+  /** None for what is kept, or sent without asking, or older than what the peer keeps. Receipts go to everybody, but their writer has them. */
+  #copiesToOffer(meta: EnvelopeMeta, plan: Plan): number {
+    if (plan.kind === 'send') return meta.kind === 'receipt' ? meta.copies : 0
+    const horizon = this.#books.greeted?.horizon
+    if (plan.kind === 'keep' || (!meta.own && horizon !== undefined && isBeyond(horizon, meta.stamp))) return 0
+    return plan.copies
   }
 
   #send(frame: Frame): Promise<void> {

@@ -16,7 +16,7 @@ import { Books, type Greeted, type Shared } from './books.ts'
 import { confirm, recordCustody } from './custody-book.ts'
 import { isPassing } from './decisions.ts'
 import { admit, arriving, settle } from './door.ts'
-import { type CarriedEnvelope, decodeFrame, type Frame, type Refusal, type TakenFrame } from './frames.ts'
+import { ALL_CARRIED, type CarriedEnvelope, decodeFrame, type Frame, type Refusal, type TakenFrame } from './frames.ts'
 import { ANSWER_MS, MAX_FRAMES_AT_DOOR, MAX_STRAY_IDS, STALL_MS } from './limits.ts'
 import { violation } from './offers.ts'
 import { Sender } from './sender.ts'
@@ -69,6 +69,7 @@ export class Session {
     const stopped = sending.stop()
     books.bell.ring()
     await stopped
+    books.greeted?.reconciliation?.close()
     for (const task of this.#atDoor) await task.done
     for (const id of books.incoming.outstanding) this.#shared.claims.release(id, books)
   }
@@ -89,9 +90,10 @@ export class Session {
     const { clock } = this.#shared.deps
     const nowMs = clock.monotonic()
     const { greeted, putOff, incoming, outgoing, bell } = this.books
+    greeted?.reconciliation?.tick(nowMs)
     const due = putOff.due(nowMs)
     if (due !== undefined && greeted !== undefined) this.#tryAgain(due, greeted)
-    if (due !== undefined || incoming.hasWaiting) bell.ring()
+    if (due !== undefined || incoming.hasWaiting || outgoing.wanted.length > 0) bell.ring()
     this.#strayIds = Math.max(0, this.#strayIds - 1)
     const idleMs = nowMs - this.#lastProgressMs
     const isOwed = greeted === undefined || this.#isSending
@@ -149,7 +151,7 @@ export class Session {
     const { clock } = this.#shared.deps
     switch (frame.type) {
       case 'hello': {
-        const { addresses } = books.greet(frame)
+        const { addresses } = books.greet(frame, (work) => this.#aside(work))
         this.#shared.deps.onGreeted?.(this.#link.peer, addresses)
         break
       }
@@ -177,6 +179,10 @@ export class Session {
       case 'synced':
         if (this.#isPeerSynced) throw violation('SYNCED comes once')
         this.#isPeerSynced = true
+        break
+      case 'reconcile':
+        if (frame.scope !== ALL_CARRIED || books.greeted?.reconciliation === undefined) throw violation('the peer reconciles what was not agreed on')
+        books.greeted.reconciliation.receive(frame.message)
     }
     books.bell.ring()
   }
@@ -201,6 +207,11 @@ export class Session {
   /** Starts work on the store, and waits first while too much of it is under way: then the link makes the peer wait. */
   async #atTheDoor(work: () => Promise<void>): Promise<void> {
     while (this.#atDoor.size >= MAX_FRAMES_AT_DOOR && !this.#isOver) await this.#doorBell.heard()
+    this.#aside(work)
+  }
+
+  /** Starts work that the session waits for when it ends. */
+  #aside(work: () => Promise<void>): void {
     const task = spawn(
       async () => {
         try {

@@ -1,22 +1,31 @@
 import { compareStamps, type Priority } from '#mesh/envelope'
-import type { Address } from '#mesh/ids'
-import type { SyncStore } from './deps.ts'
+import type { Address, DeviceId } from '#mesh/ids'
+import type { EnvelopeMeta } from '#mesh/store'
+import type { ExchangeDeps, SyncStore } from './deps.ts'
 import type { Walk } from './feed.ts'
 
 /** The order in which envelopes cross a link: keys, receipts and calls for help before the rest (DESIGN §9). */
 export const PRIORITIES: readonly Priority[] = ['critical', 'normal', 'bulk', 'ephemeral']
 
 /**
- * What the peer owns, the most important first; within a priority in the order it was written, because
+ * What the peer owns, the most important first, but for receipts: it wrote those itself, so they are offered. Within a priority in the order it was written, because
  * a message that comes before its parents has to wait for them. Holds 8 bytes for each envelope that
  * waits for this peer.
  */
 export function* walkOwned(store: SyncStore, addresses: ReadonlySet<Address>): Walk {
   for (const priority of PRIORITIES) {
     for (const address of addresses) {
-      const waiting = [...store.byAddress(address)].filter((meta) => meta.priority === priority)
+      const waiting = [...store.byAddress(address)].filter((meta) => meta.priority === priority && meta.kind !== 'receipt')
       for (const { id } of waiting.sort((a, b) => compareStamps(a.stamp, b.stamp))) yield id
     }
+  }
+}
+
+/** What this node wrote itself and the peer has not promised to carry: to be offered even when both have it. */
+export function* ownWaiting({ store, ledger }: Pick<ExchangeDeps, 'store' | 'ledger'>, peer: DeviceId): Iterable<EnvelopeMeta> {
+  for (const id of ledger.ids()) {
+    const meta = ledger.hasCustody(id, peer) ? undefined : store.meta(id)
+    if (meta !== undefined) yield meta
   }
 }
 
@@ -25,7 +34,7 @@ export function* walkOthers(store: SyncStore, owned: ReadonlySet<Address>): Walk
   for (const priority of PRIORITIES) {
     for (const id of store.ids()) {
       const meta = store.meta(id)
-      yield meta?.priority === priority && !owned.has(meta.address) ? id : undefined
+      yield meta?.priority === priority && (!owned.has(meta.address) || meta.kind === 'receipt') ? id : undefined
     }
   }
 }

@@ -9,6 +9,7 @@ import { decodeFrame, Exchange, type ExchangeOptions, encodeFrame, type Frame } 
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { linkPair } from './link-pair.ts'
 import { memoryLevel } from './memory-store.ts'
+import { seededRandom } from './seeded-random.ts'
 import { toyCrypto } from './toy-crypto.ts'
 
 /** What a test may set about a node. */
@@ -19,6 +20,8 @@ export interface MeshNodeOptions {
   readonly intake?: IntakeOptions
   readonly exchange?: ExchangeOptions
   readonly knownDevices?: number
+  /** What the node draws by chance; its keys depend on the name alone. */
+  readonly seed?: string
   /** Acknowledge what arrives, as content does; true by default. */
   readonly reads?: boolean
 }
@@ -75,6 +78,7 @@ export async function meshNode(name: string, options: MeshNodeOptions = {}): Pro
       clock,
       log: silentLog,
       crypto,
+      random: seededRandom(`${name} ${options.seed ?? ''}`),
       device,
       sign: (message) => crypto.ed25519Sign(deviceSeed, message),
       grants: () => grants,

@@ -16,7 +16,7 @@ import { Intake } from '#mesh/intake'
 import type { Clock, Crypto, Log, Random } from '#mesh/ports'
 import { type CollectGrant, CustodyLedger, issueGrant } from '#mesh/routing'
 import { Database, EnvelopeStore, type Level, STORE_PROFILES, type StoreLimits, Sweeper, TABLES } from '#mesh/store'
-import { Exchange } from '#mesh/sync'
+import { Exchange, SERVED_BYTES_PER_MINUTE } from '#mesh/sync'
 import type { Secrets } from '#node/keystore'
 import { currentCertificate, historyKeyOf } from './identity.ts'
 
@@ -90,21 +90,25 @@ export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
   }
   const conversations = new Conversations({ db, store, intake, ledger, contacts, crypto, random, clock, hlc, log, self })
   const grant = grantFor(deps)
-  const exchange = new Exchange({
-    db,
-    store,
-    intake,
-    ledger,
-    clock,
-    log,
-    crypto,
-    device: secrets.device,
-    sign: (message) => crypto.ed25519Sign(secrets.deviceSeed, message),
-    grants: () => [grant],
-    knownDevices: deps.knownDevices,
-    onOffence: deps.onOffence,
-    ...(deps.onGreeted === undefined ? {} : { onGreeted: deps.onGreeted }),
-  })
+  const exchange = new Exchange(
+    {
+      db,
+      store,
+      intake,
+      ledger,
+      clock,
+      log,
+      crypto,
+      random,
+      device: secrets.device,
+      sign: (message) => crypto.ed25519Sign(secrets.deviceSeed, message),
+      grants: () => [grant],
+      knownDevices: deps.knownDevices,
+      onOffence: deps.onOffence,
+      ...(deps.onGreeted === undefined ? {} : { onGreeted: deps.onGreeted }),
+    },
+    { servedBytesPerMinute: SERVED_BYTES_PER_MINUTE[deps.profile] },
+  )
   const sweeper = new Sweeper({ clock, log, removeExpired: (limit) => store.removeExpired(limit) })
   return { db, store, intake, ledger, contacts, conversations, exchange, sweeper, card }
 }

@@ -32,7 +32,7 @@ describe('a simulated run', function () {
   })
 
   const CAUGHT: readonly (readonly [Break, seed: number, by: string])[] = [
-    ['duplicate-check', 1, 'stored-twice'],
+    ['duplicate-check', 4, 'stored-twice'],
     ['quota', 1, 'quota'],
     ['expiry', 1, 'expired-kept'],
     ['retraction-signature', 1, 'false-delivered'],
