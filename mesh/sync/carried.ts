@@ -34,6 +34,7 @@ export type CarriedDeps = Pick<ExchangeDeps, 'store' | 'clock' | 'random'>
 export class CarriedIds {
   readonly #deps: CarriedDeps
   readonly #isOurs: (address: Address) => boolean
+  readonly #sliceIds: number
   readonly #hashings: TokenBuckets
   readonly #hashed: TokenBuckets
   #own: { readonly ids: KeyedIds; readonly ready: Promise<void>; readonly sinceMs: number } | undefined
@@ -42,8 +43,9 @@ export class CarriedIds {
   readonly #waiting: Array<() => void> = []
 
   /** @param isOurs whether this node collects what is sent to an address */
-  constructor(deps: CarriedDeps, isOurs: (address: Address) => boolean) {
+  constructor(deps: CarriedDeps, isOurs: (address: Address) => boolean, options: { sliceIds?: number } = {}) {
     this.#deps = deps
+    this.#sliceIds = options.sliceIds ?? SLICE_IDS
     this.#isOurs = isOurs
     this.#hashings = new TokenBuckets(deps.clock, HASHINGS)
     this.#hashed = new TokenBuckets(deps.clock, HASHED_IDS, 1)
@@ -131,11 +133,11 @@ export class CarriedIds {
 
   /** What is stored or removed meanwhile comes by {@link note}; a row that comes both ways counts once. */
   async #fill(ids: KeyedIds): Promise<void> {
-    let left = SLICE_IDS
+    let left = this.#sliceIds
     for (const id of this.#deps.store.ids()) {
       this.#add(ids, id)
       if (--left > 0) continue
-      left = SLICE_IDS
+      left = this.#sliceIds
       await this.#deps.clock.sleep(0)
     }
   }

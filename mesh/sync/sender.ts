@@ -60,7 +60,7 @@ export class Sender {
     const { pushes, offers, reconciliation } = greeted
     if (pushes.hasNews || (outgoing.hasRoom && offers.hasNews)) return
     if (!pushes.isIdle || (outgoing.hasRoom && !offers.isIdle)) {
-      await shared.deps.clock.sleep(0, signal)
+      await bell.heardWithin(shared.deps.clock, 0, signal)
       return
     }
     if (!this.#isSyncedSent && offers.isIdle && reconciliation?.isOver !== false) {

@@ -120,6 +120,21 @@ describe('reconciliation', () => {
     assert.deepEqual([remoteOnly.length / 2, localOnly.length / 2], [300, 0])
   })
 
+  it('lets the other side ask for what came between the first word and the plan', () => {
+    const ids = seededBytes(48, 32 * 900)
+    const a = indexOf({ ids, rows: [0, 1, 2] })
+    const initiator = new Initiator(a, DAYS)
+    const responder = new Responder({ indexFor: () => indexOf({ ids, rows: [] }), days: DAYS })
+    const open = initiator.next() ?? assert.fail('it begins')
+    for (let row = 3; row < 900; row++) a.add(row % 30, ids, 32 * row, 32 * row + 32)
+    initiator.receive(responder.receive(open) ?? assert.fail('it answers'))
+    converse(initiator, responder)
+    const asked: number[] = []
+    for (let bytes = responder.next(); bytes !== undefined; bytes = responder.next()) asked.push((initiator.receive(bytes)?.length ?? 0) / 2)
+    assert.deepEqual(asked, [900])
+    assert.equal(initiator.isAsking, false)
+  })
+
   it('takes the list when the set of the side that began has changed too much', () => {
     const ids = seededBytes(47, 32 * 8_000)
     const rows = Array.from({ length: 3_000 }, (_, i) => i)
