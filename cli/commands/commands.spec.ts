@@ -69,6 +69,18 @@ describe('commands', () => {
     )
   })
 
+  it('send takes a priority by the name that people use, and no other', async () => {
+    const api = fakeApi()
+    for (const said of ['critical', 'low', 'ephemeral']) await run(`send bob --priority ${said} soup`, api)
+    await run('send bob soup', api)
+    assert.deepEqual(
+      api.sent.map(({ priority }) => priority),
+      ['critical', 'bulk', 'ephemeral', undefined],
+    )
+    for (const said of ['urgent', 'constructor'])
+      await assert.rejects(run(`send bob --priority ${said} soup`, api), usage(/no priority.*critical, normal, low/))
+  })
+
   it('refuses a text that no message holds before it asks the node', async () => {
     const api = fakeApi()
     await assert.rejects(run(`send bob ${'x'.repeat(MAX_TEXT_BYTES + 1)}`, api), (error) => isMeshError(error, 'MESH_TEXT_INVALID'))

@@ -1,10 +1,18 @@
-import { clockTime, eventLines, messageLines, printLines, shortId } from '#cli/output'
+import { clockTime, eventLines, messageLines, printLines, shortId, usageError } from '#cli/output'
 import { MeshError } from '#mesh/errors'
+import type { MessagePriority } from '#node/control'
 import type { Command, CommandContext } from './command.ts'
 import type { Input } from './input.ts'
 
 /** `MAX_TEXT_BYTES` of conversations, which are not loaded for this: more characters are too many bytes in any script, and no request. */
 const MAX_TEXT_CHARACTERS = 32_768
+const PRIORITIES: ReadonlyMap<string, MessagePriority> = new Map([
+  ['critical', 'critical'],
+  ['normal', 'normal'],
+  ['low', 'bulk'],
+  ['bulk', 'bulk'],
+  ['ephemeral', 'ephemeral'],
+])
 const TO = { name: 'to', summary: 'a petname or a full qpq1…' }
 
 /** Commands about what is said. */
@@ -14,7 +22,7 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     summary: 'write to somebody; delivered as soon as there is a way',
     example: "qpq send bob 'the soup is ready'",
     arguments: [TO, { name: 'text', summary: 'what you say; - takes it from standard input', isRest: true }],
-    flags: [],
+    flags: [{ name: 'priority', value: 'PRIORITY', summary: 'critical, normal, low, or ephemeral (within two minutes or never)' }],
     call: 'send',
     inPlace: 'send',
     run: send,
@@ -52,8 +60,18 @@ async function send({ api, out, json, readText }: CommandContext, input: Input):
     throw new MeshError('MESH_TEXT_INVALID', `the text has ${text.length} characters, and a message holds ${MAX_TEXT_CHARACTERS} bytes`, {
       hint: 'send it in parts',
     })
-  const answer = await api.send({ to: input.word('to'), text })
+  const priority = priorityOf(input)
+  const answer = await api.send({ to: input.word('to'), text, ...(priority === undefined ? {} : { priority }) })
   if (json) out.json(answer)
+}
+
+/** `low` is what people say; in outbox and on the wire it is called bulk. */
+function priorityOf(input: Input): MessagePriority | undefined {
+  const said = input.value('priority')
+  if (said === undefined) return undefined
+  const priority = PRIORITIES.get(said)
+  if (priority === undefined) throw usageError(`there is no priority "${said}"`, `one of: ${[...PRIORITIES.keys()].join(', ')}`)
+  return priority
 }
 
 async function log({ api, out, json, isInPlace }: CommandContext, input: Input): Promise<void> {

@@ -139,6 +139,11 @@ export class CustodyLedger {
     return row === undefined ? undefined : entryOf(id, row)
   }
 
+  /** Those of one priority that wait. */
+  waiting(priority: Priority): EnvelopeId[] {
+    return [...this.#rows].flatMap(([id, row]) => (row.priority === priority ? [id] : []))
+  }
+
   /** How many wait in each state. */
   counts(): { queued: number; carried: number } {
     let carried = 0

@@ -151,6 +151,7 @@ export class Session {
     const { clock } = this.#shared.deps
     switch (frame.type) {
       case 'hello': {
+        await this.#shared.deps.onMeeting?.()
         const { addresses } = books.greet(frame, (work) => this.#aside(work))
         this.#shared.deps.onGreeted?.(this.#link.peer, addresses)
         break

@@ -105,6 +105,7 @@ export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
       grants: () => [grant],
       knownDevices: deps.knownDevices,
       onOffence: deps.onOffence,
+      onMeeting: () => conversations.dropStale().catch((error: unknown) => log.warn('stale ephemerals could not be dropped', { error })),
       ...(deps.onGreeted === undefined ? {} : { onGreeted: deps.onGreeted }),
     },
     { servedBytesPerMinute: SERVED_BYTES_PER_MINUTE[deps.profile] },

@@ -9,6 +9,7 @@ import type {
   DeviceInfo,
   DoctorReport,
   MessageInfo,
+  MessagePriority,
   NodeApi,
   NodeIdentity,
   NodeStatus,
@@ -172,9 +173,9 @@ export class RunningNodeApi implements NodeApi {
     return found
   }
 
-  async send({ to, text }: { to: string; text: string }): Promise<{ id: string; conversation: string; state: 'queued' }> {
+  async send({ to, text, priority }: { to: string; text: string; priority?: MessagePriority }): Promise<{ id: string; conversation: string; state: 'queued' }> {
     const { contacts, conversations } = this.#deps.carriage
-    return conversations.send(contacts.find(to), text)
+    return conversations.send(contacts.find(to), text, priority)
   }
 
   async log({ to, since, limit }: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {

@@ -26,8 +26,8 @@ export interface NodeApi {
   /** Revokes a device of this person for ever; the revocation travels to everybody who knows the person. */
   deviceRevoke(params: { device: string }): Promise<DeviceInfo>
 
-  /** Answered when the message is durable. */
-  send(params: { to: string; text: string }): Promise<{ id: string; conversation: string; state: 'queued' }>
+  /** Answered when the message is durable. `priority` is `normal` unless said otherwise. */
+  send(params: { to: string; text: string; priority?: MessagePriority }): Promise<{ id: string; conversation: string; state: 'queued' }>
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]>
   outbox(): Promise<OutboxInfo[]>
   /** Streams events until `signal` aborts. */
@@ -121,10 +121,16 @@ export interface MessageInfo {
   missing?: number
 }
 
+/**
+ * What goes first where not everything can go, here and at everybody who carries it. `ephemeral` is now or
+ * never: given to who is connected within two minutes, and dropped otherwise.
+ */
+export type MessagePriority = 'critical' | 'normal' | 'bulk' | 'ephemeral'
+
 export interface OutboxInfo {
   id: string
   to: string
-  priority: 'critical' | 'normal' | 'bulk' | 'ephemeral'
+  priority: MessagePriority
   state: 'queued' | 'carried'
   attempts: number
   /**

@@ -1,6 +1,18 @@
 import { connect, type Socket } from 'node:net'
 import { MeshError } from '#mesh/errors'
-import type { ContactInfo, DeviceInfo, DoctorReport, MessageInfo, NodeApi, NodeIdentity, NodeStatus, OutboxInfo, PeerInfo, WatchEvent } from './api.ts'
+import type {
+  ContactInfo,
+  DeviceInfo,
+  DoctorReport,
+  MessageInfo,
+  MessagePriority,
+  NodeApi,
+  NodeIdentity,
+  NodeStatus,
+  OutboxInfo,
+  PeerInfo,
+  WatchEvent,
+} from './api.ts'
 import { findSocket } from './socket-path.ts'
 import { LineReader } from './socket-server.ts'
 import { fromWireError, isRecord } from './wire.ts'
@@ -109,7 +121,7 @@ export class ControlClient implements NodeApi {
   deviceRevoke(params: { device: string }): Promise<DeviceInfo> {
     return this.#call('deviceRevoke', params)
   }
-  send(params: { to: string; text: string }): Promise<{ id: string; conversation: string; state: 'queued' }> {
+  send(params: { to: string; text: string; priority?: MessagePriority }): Promise<{ id: string; conversation: string; state: 'queued' }> {
     return this.#call('send', params)
   }
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {

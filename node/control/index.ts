@@ -5,6 +5,7 @@ export type {
   DoctorFinding,
   DoctorReport,
   MessageInfo,
+  MessagePriority,
   NodeApi,
   NodeIdentity,
   NodeStatus,

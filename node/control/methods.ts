@@ -49,7 +49,9 @@ const METHODS: Readonly<Record<MethodName, (raw: unknown) => Call>> = {
   ),
   deviceList: method(none, (api) => api.deviceList()),
   deviceRevoke: method(z.strictObject({ device: z.string().min(1).max(128) }), (api, params) => api.deviceRevoke(params)),
-  send: method(z.strictObject({ to: who, text }), (api, params) => api.send(params)),
+  send: method(z.strictObject({ to: who, text, priority: z.enum(['critical', 'normal', 'bulk', 'ephemeral']).optional() }), (api, params) =>
+    api.send({ to: params.to, text: params.text, ...(params.priority === undefined ? {} : { priority: params.priority }) }),
+  ),
   log: method(z.strictObject({ to: who, since: z.string().max(128).optional(), limit: z.int().min(1).max(10_000).optional() }), (api, { to, since, limit }) =>
     api.log({ to, ...(since === undefined ? {} : { since }), ...(limit === undefined ? {} : { limit }) }),
   ),
