@@ -1,4 +1,4 @@
-import { clockTime, eventLines, messageLines, printLines, shortId, usageError } from '#cli/output'
+import { eventLines, messageLines, printLines, usageError } from '#cli/output'
 import { MeshError } from '#mesh/errors'
 import type { MessagePriority } from '#node/control'
 import type { Command, CommandContext } from './command.ts'
@@ -41,16 +41,6 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     run: log,
   },
   { name: 'watch', summary: 'what happens, live, until you stop it', example: 'qpq watch --json', arguments: [], flags: [], call: 'watch', run: watch },
-  {
-    name: 'outbox',
-    summary: 'what is not delivered yet, and who carries it',
-    example: 'qpq outbox',
-    arguments: [],
-    flags: [],
-    call: 'outbox',
-    inPlace: 'outbox',
-    run: outbox,
-  },
 ]
 
 async function send({ api, out, json, readText }: CommandContext, input: Input): Promise<void> {
@@ -90,18 +80,4 @@ async function watch({ api, out, json, signal }: CommandContext): Promise<void> 
     if (json) out.json(event)
     else printLines(out, eventLines(event))
   }
-}
-
-async function outbox({ api, out, json, isInPlace }: CommandContext): Promise<void> {
-  const rows = await api.outbox()
-  for (const row of rows) {
-    if (json) out.json(row)
-    else {
-      const tries = row.attempts === 0 ? 'not offered yet' : `offered ${row.attempts}×`
-      const next = row.nextAttemptAt === undefined ? '' : `, again at ${clockTime(row.nextAttemptAt)}`
-      out.line({ style: row.state === 'carried' ? 'good' : 'bold', text: row.state.padEnd(8) }, `${shortId(row.id)} to ${row.to}, ${tries}${next}`)
-      for (const { device, until } of row.custody) out.line({ style: 'dim', text: `         carried by ${shortId(device)} until ${until.slice(0, 10)}` })
-    }
-  }
-  if (isInPlace && rows.length === 0) out.line({ style: 'dim', text: 'nothing waits; all is delivered' })
 }

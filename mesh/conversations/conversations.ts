@@ -91,6 +91,11 @@ export class Conversations implements Runnable {
     return this.#outbox.applyRetraction(tx, retraction)
   }
 
+  /** Takes back what waits, as far as that is possible (see `Outbox.withdraw`). Returns what was taken back. */
+  withdraw(ids: readonly EnvelopeId[]): Promise<EnvelopeId[]> {
+    return this.#outbox.withdraw(ids)
+  }
+
   /** Lets go of own ephemerals whose moment has passed; to be called before anything is offered to somebody who has just come. */
   dropStale(): Promise<void> {
     return this.#outbox.dropStale()

@@ -13,6 +13,7 @@ import type {
   NodeApi,
   NodeIdentity,
   NodeStatus,
+  OutboxCleared,
   OutboxInfo,
   PeerInfo,
   WatchEvent,
@@ -24,7 +25,8 @@ import type { Secrets } from '#node/keystore'
 import { diagnose, interfaceFacts } from '#node/observe'
 import type { Carriage } from './carriage.ts'
 import type { Network } from './network.ts'
-import { contactInfo, messageInfo, outboxInfo, timeText, viewsOfUs } from './views.ts'
+import { clearOutbox, listOutbox } from './outbox.ts'
+import { contactInfo, messageInfo, timeText, viewsOfUs } from './views.ts'
 
 /** The parts that are asked. */
 export interface NodeApiDeps {
@@ -190,15 +192,12 @@ export class RunningNodeApi implements NodeApi {
 
   async outbox(): Promise<OutboxInfo[]> {
     const { carriage, network, clock } = this.#deps
-    const { ledger, conversations } = carriage
     const inMs = network.peers.nextDialInMs()
-    const nextDialMs = inMs === undefined ? undefined : clock.now() + inMs
-    return Promise.all(
-      ledger.list().map(async (entry) => {
-        const person = await conversations.personOf(entry.id)
-        return outboxInfo(entry, person === undefined ? entry.to : (this.petnameOf(person) ?? person), nextDialMs)
-      }),
-    )
+    return listOutbox(carriage, inMs === undefined ? undefined : clock.now() + inMs)
+  }
+
+  outboxClear(params: { which?: string; dryRun?: boolean }): Promise<OutboxCleared> {
+    return clearOutbox(this.#deps.carriage, params)
   }
 
   /** Who is here already comes first, so that nobody who connected a moment earlier is missed. */

@@ -29,7 +29,13 @@ export interface NodeApi {
   /** Answered when the message is durable. `priority` is `normal` unless said otherwise. */
   send(params: { to: string; text: string; priority?: MessagePriority }): Promise<{ id: string; conversation: string; state: 'queued' }>
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]>
+  /** What waits, the most urgent first, and of the equally urgent the oldest. */
   outbox(): Promise<OutboxInfo[]>
+  /**
+   * Takes back own messages that wait: all, those to a person, or those of these ids (their ends are enough),
+   * with spaces between. `dryRun` changes nothing and tells what would go.
+   */
+  outboxClear(params: { which?: string; dryRun?: boolean }): Promise<OutboxCleared>
   /** Streams events until `signal` aborts. */
   watch(signal: AbortSignal): AsyncIterable<WatchEvent>
 }
@@ -103,8 +109,12 @@ export interface DeviceInfo {
   here: boolean
 }
 
-/** `delivered` is backed by the receiver's retraction receipt, `carried` by a custodian's custody receipt. */
-export type DeliveryState = 'queued' | 'carried' | 'delivered' | 'expired'
+/**
+ * `delivered` is backed by the receiver's retraction receipt, `carried` by a custodian's custody receipt that
+ * has not run out. `withdrawn`: taken back here before it was delivered; a copy that others carry may still
+ * arrive, and then it is `delivered`.
+ */
+export type DeliveryState = 'queued' | 'carried' | 'delivered' | 'expired' | 'withdrawn'
 
 export interface MessageInfo {
   id: string
@@ -133,12 +143,21 @@ export interface OutboxInfo {
   priority: MessagePriority
   state: 'queued' | 'carried'
   attempts: number
+  /** When it was written, by this node's clock. */
+  since: string
   /**
    * When this node dials a peer again to hand it over. Absent when it only waits for somebody to come: no
    * peer that was named is away, one is being dialled now, or others carry it. Who comes sooner gets it sooner.
    */
   nextAttemptAt?: string
   custody: Array<{ device: string; until: string }>
+}
+
+/** What was taken back. */
+export interface OutboxCleared {
+  cleared: string[]
+  /** How many of them others were given, and may still arrive. */
+  mayArrive: number
 }
 
 export type WatchEvent =

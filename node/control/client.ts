@@ -9,6 +9,7 @@ import type {
   NodeApi,
   NodeIdentity,
   NodeStatus,
+  OutboxCleared,
   OutboxInfo,
   PeerInfo,
   WatchEvent,
@@ -129,6 +130,9 @@ export class ControlClient implements NodeApi {
   }
   outbox(): Promise<OutboxInfo[]> {
     return this.#call('outbox')
+  }
+  outboxClear(params: { which?: string; dryRun?: boolean }): Promise<OutboxCleared> {
+    return this.#call('outboxClear', params)
   }
 
   async *watch(signal: AbortSignal): AsyncGenerator<WatchEvent> {

@@ -52,6 +52,7 @@ export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
     },
     log: async () => [],
     outbox: async () => [],
+    outboxClear: async () => ({ cleared: [], mayArrive: 0 }),
     watch: (signal) => feed.watch(signal),
     ...over,
   }

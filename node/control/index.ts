@@ -9,6 +9,7 @@ export type {
   NodeApi,
   NodeIdentity,
   NodeStatus,
+  OutboxCleared,
   OutboxInfo,
   PeerInfo,
   ReadyEvent,

@@ -56,6 +56,9 @@ const METHODS: Readonly<Record<MethodName, (raw: unknown) => Call>> = {
     api.log({ to, ...(since === undefined ? {} : { since }), ...(limit === undefined ? {} : { limit }) }),
   ),
   outbox: method(none, (api) => api.outbox()),
+  outboxClear: method(z.strictObject({ which: z.string().max(65_536).optional(), dryRun: z.boolean().optional() }), (api, { which, dryRun }) =>
+    api.outboxClear({ ...(which === undefined ? {} : { which }), ...(dryRun === undefined ? {} : { dryRun }) }),
+  ),
 }
 
 /** Looks a method up and checks its parameters. @throws MeshError `NODE_METHOD_UNKNOWN`, `NODE_PARAMS_INVALID` */
