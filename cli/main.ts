@@ -56,7 +56,16 @@ async function ask(command: Command, input: Input, dataDir: string, timeoutMs: n
     const owner = command.name === 'down' ? await lockOwner(dataDir) : undefined
     const json = input.isSet('json')
     const isAttended = process.stdin.isTTY === true && out.isTerminal && !json
-    const context = { api: client, out, json, signal: stopped.signal, isInPlace: false, readText: readStandardInput, ...(isAttended ? { confirm } : {}) }
+    const context = {
+      api: client,
+      out,
+      json,
+      signal: stopped.signal,
+      isInPlace: false,
+      readText: readStandardInput,
+      ...(isAttended ? { confirm } : {}),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    }
     await command.run?.(context, input)
     if (owner !== undefined) await released(dataDir, owner, started + (timeoutMs ?? DOWN_WAIT_MS))
     if (timer !== undefined && performance.now() - started >= (timeoutMs ?? 0))

@@ -34,6 +34,8 @@ export interface CommandContext {
   readonly out: Sink
   readonly json: boolean
   readonly signal: AbortSignal
+  /** What --timeout says, ms. */
+  readonly timeoutMs?: number
   /** True at the prompt of `qpq up`: then even success says a word. */
   readonly isInPlace: boolean
   /** Asks a question at a terminal that is answered with yes or no; absent where nobody sits. */

@@ -103,6 +103,20 @@ describe('commands', () => {
     )
   })
 
+  it('outbox flush says what was tried', async () => {
+    const asked: unknown[] = []
+    const api = fakeApi({
+      outboxFlush: async (params) => {
+        asked.push(params)
+        return { dialled: 3, reached: 1, peers: 1, waiting: 2 }
+      },
+    })
+    assert.equal(await run('outbox flush bob', api), 'dialled 3, reached 1; 1 peer is connected, 2 messages wait\n')
+    assert.deepEqual(JSON.parse(await run('outbox flush --json', api)), { dialled: 3, reached: 1, peers: 1, waiting: 2 })
+    assert.deepEqual(asked, [{ to: 'bob' }, {}])
+    assert.match(await run('outbox flush'), /^nobody to dial; 0 peers are connected, 0 messages wait/)
+  })
+
   it('outbox clear asks first, takes no answer for a no, and says what may still arrive', async () => {
     const asked: unknown[] = []
     const api = fakeApi({

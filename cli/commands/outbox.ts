@@ -16,6 +16,16 @@ export const OUTBOX_COMMANDS: readonly Command[] = [
     run: show,
   },
   {
+    name: 'outbox flush',
+    summary: 'try everything now: dial everybody, offer again what waits',
+    example: 'qpq outbox flush',
+    arguments: [{ name: 'to', summary: 'only for this person: a petname or a full qpq1…', isOptional: true }],
+    flags: [],
+    call: 'outboxFlush',
+    inPlace: 'flush',
+    run: flush,
+  },
+  {
     name: 'outbox clear',
     summary: 'take back what waits; not what others carry already',
     example: 'qpq outbox clear bob',
@@ -60,6 +70,16 @@ function stateOf({ state, attempts, custody, nextAttemptAt }: OutboxInfo): strin
   if (state === 'carried') return custody.length === 1 ? 'somebody carries it' : `${custody.length} carry it`
   const tried = attempts === 0 ? 'waits here, nobody took it yet' : `waits here, given out ${attempts}× without a promise`
   return nextAttemptAt === undefined ? tried : `${tried}; next attempt ${clockTime(nextAttemptAt)}`
+}
+
+async function flush({ api, out, json, timeoutMs }: CommandContext, input: Input): Promise<void> {
+  const to = input.optional('to')
+  // The node shall answer before the command gives up on it.
+  const answer = await api.outboxFlush({ ...(to === undefined ? {} : { to }), ...(timeoutMs === undefined ? {} : { timeoutMs: Math.ceil(timeoutMs * 0.8) }) })
+  if (json) return out.json(answer)
+  const { dialled, reached, peers, waiting } = answer
+  const dials = dialled === 0 ? 'nobody to dial' : `dialled ${dialled}, reached ${reached}`
+  out.line(`${dials}; ${peers === 1 ? '1 peer is' : `${peers} peers are`} connected, ${waiting === 1 ? '1 message waits' : `${waiting} messages wait`}`)
 }
 
 async function clear({ api, out, json, isInPlace, confirm }: CommandContext, input: Input): Promise<void> {

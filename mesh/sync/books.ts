@@ -71,7 +71,7 @@ export class Books {
   readonly incoming = new IncomingOffers()
   readonly outgoing = new OutgoingOffers()
   readonly answers = new Answers()
-  readonly putOff = new PutOff()
+  readonly putOff: PutOff
   /** The first word of this side. */
   readonly hello: HelloFrame
   /** Rings when the sender may have something to do. */
@@ -91,6 +91,7 @@ export class Books {
       held: shared.carried.size,
       keptDays: Math.min(Math.ceil(store.limits.retentionMs / DAY_MS), MAX_U8),
     }
+    this.putOff = new PutOff(shared.deps.random)
   }
 
   /**

@@ -14,6 +14,7 @@ import type {
   NodeIdentity,
   NodeStatus,
   OutboxCleared,
+  OutboxFlushed,
   OutboxInfo,
   PeerInfo,
   WatchEvent,
@@ -24,6 +25,7 @@ import { hintText } from '#node/host'
 import type { Secrets } from '#node/keystore'
 import { diagnose, interfaceFacts } from '#node/observe'
 import type { Carriage } from './carriage.ts'
+import { flushOutbox } from './flush.ts'
 import type { Network } from './network.ts'
 import { clearOutbox, listOutbox } from './outbox.ts'
 import { contactInfo, messageInfo, timeText, viewsOfUs } from './views.ts'
@@ -192,8 +194,15 @@ export class RunningNodeApi implements NodeApi {
 
   async outbox(): Promise<OutboxInfo[]> {
     const { carriage, network, clock } = this.#deps
-    const inMs = network.peers.nextDialInMs()
-    return listOutbox(carriage, inMs === undefined ? undefined : clock.now() + inMs)
+    const dialInMs = network.peers.nextDialInMs()
+    return listOutbox(carriage, (id) => {
+      const inMs = [dialInMs, carriage.exchange.nextOfferInMs(id)].filter((ms) => ms !== undefined)
+      return inMs.length === 0 ? undefined : clock.now() + Math.min(...inMs)
+    })
+  }
+
+  outboxFlush(params: { to?: string; timeoutMs?: number }): Promise<OutboxFlushed> {
+    return flushOutbox(this.#deps, params)
   }
 
   outboxClear(params: { which?: string; dryRun?: boolean }): Promise<OutboxCleared> {

@@ -12,7 +12,7 @@ const NOON_MS = Date.UTC(2026, 8, 1, 12)
 
 describe('the outbox as people see it', () => {
   const entry: OutboxEntry = { id: anEnvelope().id, to: anAddress(1), priority: 'normal', state: 'queued', attempts: 0, custody: [] }
-  const info = (one: OutboxEntry, nextDialMs: number | undefined) => outboxInfo(one, { to: 'bob', sinceMs: NOON_MS, nextDialMs })
+  const info = (one: OutboxEntry, nextMs: number | undefined) => outboxInfo(one, { to: 'bob', sinceMs: NOON_MS, nextMs })
 
   it('names the time of the next dial for what waits here alone', () => {
     assert.equal(info(entry, NOON_MS).nextAttemptAt, '2026-09-01T12:00:00.000Z')
@@ -41,7 +41,7 @@ describe('the outbox in hand', () => {
       await a.conversations.send(to, priority, priority)
       await stage.clock.advance(1_000)
     }
-    const rows = await listOutbox(a, undefined)
+    const rows = await listOutbox(a, () => undefined)
     assert.deepEqual(
       rows.map(({ priority }) => priority),
       ['critical', 'normal', 'normal', 'bulk', 'ephemeral'],

@@ -1,6 +1,6 @@
 /** The outbox as people see it and take hold of it: what waits, in what order, and which of it somebody means. */
 import { MeshError } from '#mesh/errors'
-import type { PersonId } from '#mesh/ids'
+import type { EnvelopeId, PersonId } from '#mesh/ids'
 import type { OutboxEntry } from '#mesh/routing'
 import type { OutboxCleared, OutboxInfo } from '#node/control'
 import type { Carriage } from './carriage.ts'
@@ -22,12 +22,12 @@ const MIN_ID_END = 6
 
 /**
  * What waits, the most urgent first, and of the equally urgent the oldest.
- * @param nextDialMs when this node next dials somebody of itself, ms since 1970
+ * @param nextMsOf when this node next does something about one, ms since 1970
  */
-export async function listOutbox(deps: OutboxDeps, nextDialMs: number | undefined): Promise<OutboxInfo[]> {
+export async function listOutbox(deps: OutboxDeps, nextMsOf: (id: EnvelopeId) => number | undefined): Promise<OutboxInfo[]> {
   const { contacts } = deps
   return (await waiting(deps)).map(({ entry, person, sinceMs }) =>
-    outboxInfo(entry, { to: person === undefined ? entry.to : (contacts.get(person)?.petname ?? person), sinceMs, nextDialMs }),
+    outboxInfo(entry, { to: person === undefined ? entry.to : (contacts.get(person)?.petname ?? person), sinceMs, nextMs: nextMsOf(entry.id) }),
   )
 }
 
@@ -64,8 +64,8 @@ function meant({ contacts }: OutboxDeps, all: readonly Waiting[], which: string)
   return [...new Set(chosen)]
 }
 
-/** @param row.nextDialMs when this node next dials somebody of itself, ms since 1970: whoever answers is offered what is `queued`, not what others carry already */
-export function outboxInfo(entry: OutboxEntry, row: { to: string; sinceMs: number; nextDialMs: number | undefined }): OutboxInfo {
+/** @param row.nextMs when this node next dials somebody, or offers this once more, ms since 1970: it then gives away what is `queued`, not what others carry already */
+export function outboxInfo(entry: OutboxEntry, row: { to: string; sinceMs: number; nextMs: number | undefined }): OutboxInfo {
   const { id, priority, state, attempts, custody } = entry
   return {
     id,
@@ -74,7 +74,7 @@ export function outboxInfo(entry: OutboxEntry, row: { to: string; sinceMs: numbe
     state,
     attempts,
     since: timeText(row.sinceMs),
-    ...(row.nextDialMs === undefined || state !== 'queued' ? {} : { nextAttemptAt: timeText(row.nextDialMs) }),
+    ...(row.nextMs === undefined || state !== 'queued' ? {} : { nextAttemptAt: timeText(row.nextMs) }),
     custody: custody.map(({ device, untilMs }) => ({ device, until: timeText(untilMs) })),
   }
 }

@@ -31,6 +31,8 @@ export interface NodeApi {
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]>
   /** What waits, the most urgent first, and of the equally urgent the oldest. */
   outbox(): Promise<OutboxInfo[]>
+  /** Dials everybody whose address is known, and offers again what waits; answered when the dials have ended, or after `timeoutMs`. */
+  outboxFlush(params: { to?: string; timeoutMs?: number }): Promise<OutboxFlushed>
   /**
    * Takes back own messages that wait: all, those to a person, or those of these ids (their ends are enough),
    * with spaces between. `dryRun` changes nothing and tells what would go.
@@ -146,11 +148,23 @@ export interface OutboxInfo {
   /** When it was written, by this node's clock. */
   since: string
   /**
-   * When this node dials a peer again to hand it over. Absent when it only waits for somebody to come: no
-   * peer that was named is away, one is being dialled now, or others carry it. Who comes sooner gets it sooner.
+   * When this node dials a peer again to hand it over, or offers it again to one that had no room for it.
+   * Absent when it only waits for somebody to come: no peer that was named is away, one is being dialled now,
+   * or others carry it. Who comes sooner gets it sooner.
    */
   nextAttemptAt?: string
   custody: Array<{ device: string; until: string }>
+}
+
+/** What was tried at once. */
+export interface OutboxFlushed {
+  /** Peers that were away and were dialled, and how many of them answered. */
+  dialled: number
+  reached: number
+  /** Peers connected now. */
+  peers: number
+  /** Messages that still wait: what is on its way needs a moment more. */
+  waiting: number
 }
 
 /** What was taken back. */

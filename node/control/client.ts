@@ -10,6 +10,7 @@ import type {
   NodeIdentity,
   NodeStatus,
   OutboxCleared,
+  OutboxFlushed,
   OutboxInfo,
   PeerInfo,
   WatchEvent,
@@ -130,6 +131,9 @@ export class ControlClient implements NodeApi {
   }
   outbox(): Promise<OutboxInfo[]> {
     return this.#call('outbox')
+  }
+  outboxFlush(params: { to?: string; timeoutMs?: number }): Promise<OutboxFlushed> {
+    return this.#call('outboxFlush', params)
   }
   outboxClear(params: { which?: string; dryRun?: boolean }): Promise<OutboxCleared> {
     return this.#call('outboxClear', params)

@@ -52,6 +52,7 @@ export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
     },
     log: async () => [],
     outbox: async () => [],
+    outboxFlush: async () => ({ dialled: 0, reached: 0, peers: 0, waiting: 0 }),
     outboxClear: async () => ({ cleared: [], mayArrive: 0 }),
     watch: (signal) => feed.watch(signal),
     ...over,

@@ -10,6 +10,7 @@ export type {
   NodeIdentity,
   NodeStatus,
   OutboxCleared,
+  OutboxFlushed,
   OutboxInfo,
   PeerInfo,
   ReadyEvent,

@@ -56,6 +56,9 @@ const METHODS: Readonly<Record<MethodName, (raw: unknown) => Call>> = {
     api.log({ to, ...(since === undefined ? {} : { since }), ...(limit === undefined ? {} : { limit }) }),
   ),
   outbox: method(none, (api) => api.outbox()),
+  outboxFlush: method(z.strictObject({ to: who.optional(), timeoutMs: z.int().min(1).max(600_000).optional() }), (api, { to, timeoutMs }) =>
+    api.outboxFlush({ ...(to === undefined ? {} : { to }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }),
+  ),
   outboxClear: method(z.strictObject({ which: z.string().max(65_536).optional(), dryRun: z.boolean().optional() }), (api, { which, dryRun }) =>
     api.outboxClear({ ...(which === undefined ? {} : { which }), ...(dryRun === undefined ? {} : { dryRun }) }),
   ),
