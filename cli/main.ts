@@ -3,8 +3,9 @@
  * code how it went. What a command does not need is not loaded: `qpq status` is asked from scripts.
  */
 import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline/promises'
 import { COMMON_FLAGS, type Command, findCommand, type Input, parseInput, printHelp } from '#cli/commands'
-import { EXIT, exitCodeOf, failureLine, Sink, usageError } from '#cli/output'
+import { EXIT, exitCodeOf, failureLine, plain, Sink, usageError } from '#cli/output'
 import { MeshError } from '#mesh/errors'
 import { dataPath } from '#node/config'
 import { ControlClient, lockOwner } from '#node/control'
@@ -53,7 +54,19 @@ async function ask(command: Command, input: Input, dataDir: string, timeoutMs: n
   const timer = isStream && timeoutMs !== undefined ? setTimeout(stop, timeoutMs) : undefined
   try {
     const owner = command.name === 'down' ? await lockOwner(dataDir) : undefined
-    await command.run?.({ api: client, out, json: input.isSet('json'), signal: stopped.signal, isInPlace: false, readText: readStandardInput }, input)
+    const json = input.isSet('json')
+    const isAttended = process.stdin.isTTY === true && out.isTerminal && !json
+    const context = {
+      api: client,
+      out,
+      json,
+      signal: stopped.signal,
+      isInPlace: false,
+      readText: readStandardInput,
+      ...(isAttended ? { confirm } : {}),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    }
+    await command.run?.(context, input)
     if (owner !== undefined) await released(dataDir, owner, started + (timeoutMs ?? DOWN_WAIT_MS))
     if (timer !== undefined && performance.now() - started >= (timeoutMs ?? 0))
       throw new MeshError('NODE_TIMEOUT', `watched for ${(timeoutMs ?? 0) / 1_000} s`, { hint: 'without --timeout it goes on until you stop it' })
@@ -70,6 +83,16 @@ async function released(dataDir: string, owner: number, untilMs: number): Promis
     if (performance.now() > untilMs)
       throw new MeshError('NODE_TIMEOUT', `the node (pid ${owner}) has not stopped yet`, { hint: `look at its log, or end it with kill ${owner}` })
     await new Promise((resolve) => setTimeout(resolve, DOWN_POLL_MS))
+  }
+}
+
+/** Anything but a yes is a no. */
+async function confirm(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stdout })
+  try {
+    return /^y(es)?$/i.test((await lines.question(plain(`${question} [y/N] `))).trim())
+  } finally {
+    lines.close()
   }
 }
 

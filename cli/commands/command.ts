@@ -34,8 +34,12 @@ export interface CommandContext {
   readonly out: Sink
   readonly json: boolean
   readonly signal: AbortSignal
+  /** What --timeout says, ms. */
+  readonly timeoutMs?: number
   /** True at the prompt of `qpq up`: then even success says a word. */
   readonly isInPlace: boolean
+  /** Asks a question at a terminal that is answered with yes or no; absent where nobody sits. */
+  readonly confirm?: (question: string) => Promise<boolean>
   /** Reads what was piped in, for `-` as text. */
   readonly readText: () => Promise<string>
 }

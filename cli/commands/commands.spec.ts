@@ -2,18 +2,20 @@ import assert from 'node:assert/strict'
 import { Sink } from '#cli/output'
 import { MAX_TEXT_BYTES } from '#mesh/conversations'
 import { isMeshError } from '#mesh/errors'
+import type { OutboxInfo } from '#node/control'
 import { fakeApi } from '../../node/control/fake-api.ts'
 import { COMMANDS, findCommand, IN_PLACE, parseInput, printHelp } from './index.ts'
 import { assertAddresses } from './up-addresses.ts'
 
 const usage = (pattern: RegExp) => (error: unknown) => isMeshError(error, 'CLI_USAGE') && pattern.test(`${error.message} — ${error.hint}`)
 
-async function run(typed: string, api = fakeApi()): Promise<string> {
+async function run(typed: string, api = fakeApi(), confirm?: (question: string) => Promise<boolean>): Promise<string> {
   let text = ''
   const { command, rest } = findCommand(typed.split(' '))
   const input = parseInput(command, rest)
   const out = new Sink({ write: (part: string) => (text += part) })
-  await command.run?.({ api, out, json: input.isSet('json'), signal: new AbortController().signal, isInPlace: false, readText: async () => 'piped\n' }, input)
+  const context = { api, out, json: input.isSet('json'), signal: new AbortController().signal, isInPlace: false, readText: async () => 'piped\n' }
+  await command.run?.({ ...context, ...(confirm === undefined ? {} : { confirm }) }, input)
   return text
 }
 
@@ -67,6 +69,70 @@ describe('commands', () => {
       api.sent.map(({ text }) => text),
       ['hello there', '--not a flag', 'piped'],
     )
+  })
+
+  it('send takes a priority by the name that people use, and no other', async () => {
+    const api = fakeApi()
+    for (const said of ['critical', 'low', 'ephemeral']) await run(`send bob --priority ${said} soup`, api)
+    await run('send bob soup', api)
+    assert.deepEqual(
+      api.sent.map(({ priority }) => priority),
+      ['critical', 'bulk', 'ephemeral', undefined],
+    )
+    for (const said of ['urgent', 'constructor'])
+      await assert.rejects(run(`send bob --priority ${said} soup`, api), usage(/no priority.*critical, normal, low/))
+  })
+
+  it('outbox is a table for people and objects for scripts', async () => {
+    const row = { to: 'bob', attempts: 0, since: new Date(Date.now() - 3 * 60_000).toISOString(), custody: [] }
+    const rows: OutboxInfo[] = [
+      { ...row, id: 'a'.repeat(43), priority: 'critical', state: 'queued', nextAttemptAt: '2026-01-01T00:00:00Z' },
+      { ...row, id: 'b'.repeat(43), priority: 'bulk', state: 'carried', custody: [{ device: '12D3KooWabcdefghijkl', until: '2026-01-01T00:00:00Z' }] },
+    ]
+    const api = fakeApi({ outbox: async () => rows })
+    const [head, first, second, chain, ...rest] = (await run('outbox', api)).trimEnd().split('\n')
+    assert.match(head ?? '', /^to +age +priority +id +state$/)
+    assert.match(first ?? '', /^bob +3 min +critical +…aaaaaaaa +waits here, nobody took it yet; next attempt 20/)
+    assert.match(second ?? '', /^bob +3 min +low +…bbbbbbbb +somebody carries it$/)
+    assert.match(chain ?? '', /^ +carried by …efghijkl until 20/)
+    assert.deepEqual(rest, [])
+    const lines = (await run('outbox --json', api)).trimEnd().split('\n')
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line)),
+      rows,
+    )
+  })
+
+  it('outbox flush says what was tried', async () => {
+    const asked: unknown[] = []
+    const api = fakeApi({
+      outboxFlush: async (params) => {
+        asked.push(params)
+        return { dialled: 3, reached: 1, peers: 1, waiting: 2 }
+      },
+    })
+    assert.equal(await run('outbox flush bob', api), 'dialled 3, reached 1; 1 peer is connected, 2 messages wait\n')
+    assert.deepEqual(JSON.parse(await run('outbox flush --json', api)), { dialled: 3, reached: 1, peers: 1, waiting: 2 })
+    assert.deepEqual(asked, [{ to: 'bob' }, {}])
+    assert.match(await run('outbox flush'), /^nobody to dial; 0 peers are connected, 0 messages wait/)
+  })
+
+  it('outbox clear asks first, takes no answer for a no, and says what may still arrive', async () => {
+    const asked: unknown[] = []
+    const api = fakeApi({
+      outboxClear: async (params) => {
+        asked.push(params)
+        return { cleared: ['one', 'two', 'three'], mayArrive: 2 }
+      },
+    })
+    await assert.rejects(run('outbox clear bob', api), usage(/take back 3 messages\? \(others have 2 of the 3, and they may arrive\).*--yes does it/))
+    assert.deepEqual(asked, [{ which: 'bob', dryRun: true }])
+    assert.equal(await run('outbox clear bob', api, async () => false), '')
+    assert.equal(asked.length, 2)
+    assert.match(await run('outbox clear bob', api, async () => true), /^took back 3 messages \(others have 2 of the 3, and they may still arrive\)\n$/)
+    assert.deepEqual(asked.slice(-1), [{ which: 'bob' }])
+    assert.deepEqual(JSON.parse(await run('outbox clear --yes --json', api)), { cleared: ['one', 'two', 'three'], mayArrive: 2 })
+    assert.deepEqual(asked.slice(-1), [{}])
   })
 
   it('refuses a text that no message holds before it asks the node', async () => {

@@ -1,10 +1,18 @@
-import { clockTime, eventLines, messageLines, printLines, shortId } from '#cli/output'
+import { eventLines, messageLines, printLines, usageError } from '#cli/output'
 import { MeshError } from '#mesh/errors'
+import type { MessagePriority } from '#node/control'
 import type { Command, CommandContext } from './command.ts'
 import type { Input } from './input.ts'
 
 /** `MAX_TEXT_BYTES` of conversations, which are not loaded for this: more characters are too many bytes in any script, and no request. */
 const MAX_TEXT_CHARACTERS = 32_768
+const PRIORITIES: ReadonlyMap<string, MessagePriority> = new Map([
+  ['critical', 'critical'],
+  ['normal', 'normal'],
+  ['low', 'bulk'],
+  ['bulk', 'bulk'],
+  ['ephemeral', 'ephemeral'],
+])
 const TO = { name: 'to', summary: 'a petname or a full qpq1…' }
 
 /** Commands about what is said. */
@@ -14,7 +22,7 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     summary: 'write to somebody; delivered as soon as there is a way',
     example: "qpq send bob 'the soup is ready'",
     arguments: [TO, { name: 'text', summary: 'what you say; - takes it from standard input', isRest: true }],
-    flags: [],
+    flags: [{ name: 'priority', value: 'PRIORITY', summary: 'critical, normal, low, or ephemeral (within two minutes or never)' }],
     call: 'send',
     inPlace: 'send',
     run: send,
@@ -33,16 +41,6 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     run: log,
   },
   { name: 'watch', summary: 'what happens, live, until you stop it', example: 'qpq watch --json', arguments: [], flags: [], call: 'watch', run: watch },
-  {
-    name: 'outbox',
-    summary: 'what is not delivered yet, and who carries it',
-    example: 'qpq outbox',
-    arguments: [],
-    flags: [],
-    call: 'outbox',
-    inPlace: 'outbox',
-    run: outbox,
-  },
 ]
 
 async function send({ api, out, json, readText }: CommandContext, input: Input): Promise<void> {
@@ -52,8 +50,18 @@ async function send({ api, out, json, readText }: CommandContext, input: Input):
     throw new MeshError('MESH_TEXT_INVALID', `the text has ${text.length} characters, and a message holds ${MAX_TEXT_CHARACTERS} bytes`, {
       hint: 'send it in parts',
     })
-  const answer = await api.send({ to: input.word('to'), text })
+  const priority = priorityOf(input)
+  const answer = await api.send({ to: input.word('to'), text, ...(priority === undefined ? {} : { priority }) })
   if (json) out.json(answer)
+}
+
+/** `low` is what people say; in outbox and on the wire it is called bulk. */
+function priorityOf(input: Input): MessagePriority | undefined {
+  const said = input.value('priority')
+  if (said === undefined) return undefined
+  const priority = PRIORITIES.get(said)
+  if (priority === undefined) throw usageError(`there is no priority "${said}"`, `one of: ${[...PRIORITIES.keys()].join(', ')}`)
+  return priority
 }
 
 async function log({ api, out, json, isInPlace }: CommandContext, input: Input): Promise<void> {
@@ -72,18 +80,4 @@ async function watch({ api, out, json, signal }: CommandContext): Promise<void> 
     if (json) out.json(event)
     else printLines(out, eventLines(event))
   }
-}
-
-async function outbox({ api, out, json, isInPlace }: CommandContext): Promise<void> {
-  const rows = await api.outbox()
-  for (const row of rows) {
-    if (json) out.json(row)
-    else {
-      const tries = row.attempts === 0 ? 'not offered yet' : `offered ${row.attempts}×`
-      const next = row.nextAttemptAt === undefined ? '' : `, again at ${clockTime(row.nextAttemptAt)}`
-      out.line({ style: row.state === 'carried' ? 'good' : 'bold', text: row.state.padEnd(8) }, `${shortId(row.id)} to ${row.to}, ${tries}${next}`)
-      for (const { device, until } of row.custody) out.line({ style: 'dim', text: `         carried by ${shortId(device)} until ${until.slice(0, 10)}` })
-    }
-  }
-  if (isInPlace && rows.length === 0) out.line({ style: 'dim', text: 'nothing waits; all is delivered' })
 }

@@ -4,6 +4,7 @@ import type { Command, Flag } from './command.ts'
 import { CONTACT_COMMANDS, QR_IN_PLACE } from './contacts.ts'
 import { MESSAGE_COMMANDS } from './messages.ts'
 import { NODE_COMMANDS } from './node.ts'
+import { OUTBOX_COMMANDS } from './outbox.ts'
 
 const UP_FLAGS: readonly Flag[] = [
   { name: 'name', value: 'NAME', summary: 'your name as others see it first' },
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   ...NODE_COMMANDS,
   ...CONTACT_COMMANDS,
   ...MESSAGE_COMMANDS,
+  ...OUTBOX_COMMANDS,
   {
     name: 'help',
     summary: 'explain a command',

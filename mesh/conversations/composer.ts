@@ -3,7 +3,7 @@
 import { ByteWriter } from '#mesh/codec'
 import type { Contact } from '#mesh/contacts'
 import { SEALED_BOX_OVERHEAD, sealBox } from '#mesh/crypto'
-import { type Envelope, MAX_LIFETIME_S, padPayload, type Stamp, signEnvelope } from '#mesh/envelope'
+import { type Envelope, MAX_LIFETIME_S, type Priority, padPayload, type Stamp, signEnvelope } from '#mesh/envelope'
 import { MeshError } from '#mesh/errors'
 import { bindAuthor, deriveAuthorSeed } from '#mesh/identity'
 import { idBytes, type PersonId } from '#mesh/ids'
@@ -17,6 +17,9 @@ import { sealContext } from './opened.ts'
 /** Key of the last stamp in the table of own state. */
 export const HLC_KEY = new TextEncoder().encode('hlc')
 
+/** How long something ephemeral is of use, s: long enough to reach everybody who is connected, over a slow link too. */
+const EPHEMERAL_LIFETIME_S = 120
+
 /** See the head of this file. */
 export class Composer {
   readonly #deps: ConversationsDeps
@@ -29,13 +32,13 @@ export class Composer {
   }
 
   /** A message to a contact. @throws MeshError `MESH_CONTACT_BLOCKED`, `MESH_DEVICE_REVOKED`, `MESH_STORE_FULL` */
-  async message(tx: Transaction, contact: Contact, text: string): Promise<MessageRow> {
+  async message(tx: Transaction, contact: Contact, text: string, priority: Priority): Promise<MessageRow> {
     const { self, clock } = this.#deps
     this.#assertAllowed(contact)
     const { person } = contact
     const { seq, heads } = await this.#history.conversation(tx, person)
     const content = { seq: seq + 1, parents: heads, text, composedMs: wallMs(clock) }
-    const envelope = await this.#post(tx, contact, { type: 'message', ...content })
+    const envelope = await this.#post(tx, contact, { type: 'message', ...content }, priority)
     const row: MessageRow = {
       id: envelope.id,
       stamp: await this.#history.place(tx, envelope.stamp, heads),
@@ -48,7 +51,8 @@ export class Composer {
       isShown: true,
     }
     this.#history.put(tx, row)
-    this.#history.putConversation(tx, person, { seq: seq + 1, heads: [envelope.id] })
+    // What may never arrive is followed by nothing: it would hold up all that comes after it.
+    this.#history.putConversation(tx, person, { seq: seq + 1, heads: priority === 'ephemeral' ? heads : [envelope.id] })
     tx.emit({ kind: 'message-added', conversation: person, id: envelope.id, direction: 'out' })
     return row
   }
@@ -56,7 +60,7 @@ export class Composer {
   /** Tells a person who was added here that we are there, with our card. */
   async request(tx: Transaction, contact: Contact): Promise<void> {
     this.#assertAllowed(contact)
-    const envelope = await this.#post(tx, contact, { type: 'request', seq: 0, parents: [], text: '', composedMs: wallMs(this.#deps.clock) })
+    const envelope = await this.#post(tx, contact, { type: 'request', seq: 0, parents: [], text: '', composedMs: wallMs(this.#deps.clock) }, 'normal')
     this.#history.noteRequest(tx, envelope.id, contact.person)
   }
 
@@ -73,7 +77,12 @@ export class Composer {
     tx.del(TABLES.inboxQueue, idBytes(envelope.id))
   }
 
-  async #post(tx: Transaction, contact: Contact, content: Pick<MessageContent, 'type' | 'seq' | 'parents' | 'text' | 'composedMs'>): Promise<Envelope> {
+  async #post(
+    tx: Transaction,
+    contact: Contact,
+    content: Pick<MessageContent, 'type' | 'seq' | 'parents' | 'text' | 'composedMs'>,
+    priority: Priority,
+  ): Promise<Envelope> {
     const { crypto, random, self, intake, ledger } = this.#deps
     const { card, mutual } = contact
     const author = this.#authorTowards(contact.person)
@@ -82,7 +91,14 @@ export class Composer {
     const padded = padPayload(encodeMessage(whole), SEALED_BOX_OVERHEAD)
     const payload = sealBox({ crypto, random }, card.sealKey, padded, sealContext(author.key, idBytes(card.inbox)))
     const stamp = this.stamp(tx)
-    const envelope = signEnvelope(crypto, author.seed, { priority: 'normal', kind: 'inbox', address: card.inbox, stamp, lifetimeS: MAX_LIFETIME_S, payload })
+    const envelope = signEnvelope(crypto, author.seed, {
+      priority,
+      kind: 'inbox',
+      address: card.inbox,
+      stamp,
+      lifetimeS: priority === 'ephemeral' ? EPHEMERAL_LIFETIME_S : MAX_LIFETIME_S,
+      payload,
+    })
     await intake.storeOwn(tx, envelope)
     ledger.enqueue(tx, envelope)
     return envelope

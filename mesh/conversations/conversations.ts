@@ -5,7 +5,7 @@
  * never touches a link: what it stores is carried by others, what arrives waits for it in the inbox queue.
  */
 import type { Contact } from '#mesh/contacts'
-import { addressOfKey, MAX_LIFETIME_S, signEnvelope } from '#mesh/envelope'
+import { addressOfKey, MAX_LIFETIME_S, type Priority, signEnvelope } from '#mesh/envelope'
 import { MeshError } from '#mesh/errors'
 import { issueRevocation, type Revocation, readRevocation } from '#mesh/identity'
 import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
@@ -18,6 +18,7 @@ import { Held } from './held.ts'
 import { History, type MessageRow } from './history.ts'
 import { Inbox } from './inbox.ts'
 import { assertText } from './message.ts'
+import { Outbox } from './outbox.ts'
 import { type ConversationEvent, Presenter } from './presenter.ts'
 import { Receipts } from './receipts.ts'
 import { type MessageView, Views } from './views.ts'
@@ -31,6 +32,7 @@ export class Conversations implements Runnable {
   readonly #deps: ConversationsDeps
   readonly #history: History
   readonly #composer: Composer
+  readonly #outbox: Outbox
   readonly #inbox: Inbox
   readonly #receipts: Receipts
   readonly #held: Held
@@ -43,6 +45,7 @@ export class Conversations implements Runnable {
     this.#deps = deps
     this.#history = new History({ crypto, random, historyKey: self.historyKey, blind: (person) => contacts.blind(person) })
     this.#composer = new Composer(deps, this.#history)
+    this.#outbox = new Outbox(deps, this.#history)
     this.#receipts = new Receipts(deps, this.#composer)
     this.#inbox = new Inbox(deps, this.#history, this.#receipts)
     this.#held = new Held(deps, this.#history)
@@ -54,7 +57,7 @@ export class Conversations implements Runnable {
   async start(): Promise<void> {
     await this.#presenter.start()
     try {
-      await this.#settleExpired()
+      await this.#outbox.settleExpired()
       await this.#repeatRevocations()
       this.#running = await startAll([this.#held, this.#receipts, this.#inbox])
     } catch (error) {
@@ -84,10 +87,18 @@ export class Conversations implements Runnable {
   }
 
   /** Joins the transaction of a receipt: what its owner has is waited for no longer, and is `delivered`. */
-  async applyRetraction(tx: Transaction, retraction: { ids: readonly EnvelopeId[]; receipt: EnvelopeId; address: Address }): Promise<void> {
-    const { ledger } = this.#deps
-    const ours = retraction.ids.filter((id) => ledger.get(id)?.to === retraction.address)
-    await this.#settle(tx, ledger.settle(tx, ours), 'delivered', retraction.receipt)
+  applyRetraction(tx: Transaction, retraction: { ids: readonly EnvelopeId[]; receipt: EnvelopeId; address: Address }): Promise<void> {
+    return this.#outbox.applyRetraction(tx, retraction)
+  }
+
+  /** Takes back what waits, as far as that is possible (see `Outbox.withdraw`). Returns what was taken back. */
+  withdraw(ids: readonly EnvelopeId[]): Promise<EnvelopeId[]> {
+    return this.#outbox.withdraw(ids)
+  }
+
+  /** Lets go of own ephemerals whose moment has passed; to be called before anything is offered to somebody who has just come. */
+  dropStale(): Promise<void> {
+    return this.#outbox.dropStale()
   }
 
   /** Adds a person by card or accepts a request, and tells the person. @throws as `Contacts.add` */
@@ -103,10 +114,14 @@ export class Conversations implements Runnable {
     return contact
   }
 
-  /** Sends a text; resolves when it is durable. @throws MeshError `MESH_TEXT_INVALID`, `MESH_CONTACT_BLOCKED`, `MESH_DEVICE_REVOKED`, `MESH_STORE_FULL` */
-  async send(contact: Contact, text: string): Promise<{ id: EnvelopeId; conversation: PersonId; state: 'queued' }> {
+  /**
+   * Sends a text; resolves when it is durable. `ephemeral` is now or never: it lives for two minutes and goes
+   * no further than to who is connected.
+   * @throws MeshError `MESH_TEXT_INVALID`, `MESH_CONTACT_BLOCKED`, `MESH_DEVICE_REVOKED`, `MESH_STORE_FULL`
+   */
+  async send(contact: Contact, text: string, priority: Priority = 'normal'): Promise<{ id: EnvelopeId; conversation: PersonId; state: 'queued' }> {
     assertText(text)
-    const { id } = await this.#deps.db.transaction((tx) => this.#composer.message(tx, this.#current(contact), text))
+    const { id } = await this.#deps.db.transaction((tx) => this.#composer.message(tx, this.#current(contact), text, priority))
     return { id, conversation: contact.person, state: 'queued' }
   }
 
@@ -167,25 +182,8 @@ export class Conversations implements Runnable {
 
   /** An envelope has come to its end: perhaps one that was waited for, or the last of an announcement. */
   async #afterExpiry(id: EnvelopeId): Promise<void> {
-    if (this.#deps.ledger.has(id)) await this.#settleExpired()
+    if (this.#deps.ledger.has(id)) await this.#outbox.settleExpired()
     await this.#repeatRevocations()
-  }
-
-  async #settle(tx: Transaction, ids: readonly EnvelopeId[], state: 'delivered' | 'expired', by: string): Promise<void> {
-    for (const id of ids) {
-      const row = await this.#history.message(tx, id)
-      if (row?.state !== 'queued') continue // two receipts of one group may name it
-      this.#history.rewrite(tx, { ...row, state, by })
-      tx.emit({ kind: 'message-state', conversation: row.person, id, state, by })
-    }
-  }
-
-  /** What is waited for and no longer in the store has expired: a receipt would have settled it in its own transaction. */
-  async #settleExpired(): Promise<void> {
-    const { db, store, ledger, self } = this.#deps
-    const gone = ledger.list().flatMap(({ id }) => (store.has(id) ? [] : [id]))
-    if (gone.length === 0) return
-    await db.transaction(async (tx) => this.#settle(tx, ledger.settle(tx, gone), 'expired', self.device))
   }
 
   async #announce(tx: Transaction, revocation: Revocation): Promise<void> {

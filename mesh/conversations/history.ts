@@ -15,8 +15,8 @@ import { type Database, type Reader, type RowCodec, SealedTable, TABLES, type Tr
 import type { Ordered } from './causal-order.ts'
 import { decodeCbor } from './cbor.ts'
 
-/** How far an own message has come; `carried` is not kept, it follows from custody receipts. */
-export type KeptState = 'queued' | 'delivered' | 'expired'
+/** How far an own message has come; `carried` is not kept, it follows from custody receipts. `withdrawn`: its author took it back, as far as he could. */
+export type KeptState = 'queued' | 'delivered' | 'expired' | 'withdrawn'
 
 /** A message as it is kept. */
 export interface MessageRow {
@@ -50,7 +50,8 @@ interface IndexRow {
   readonly key: Uint8Array | undefined
 }
 
-const STATES: readonly KeptState[] = ['queued', 'delivered', 'expired']
+/** Order on disk; append only. */
+const STATES: readonly KeptState[] = ['queued', 'delivered', 'expired', 'withdrawn']
 const STAMP_BYTES = 8
 /** First byte of keys in the table of conversations. */
 const CONVERSATION = Uint8Array.of(0)

@@ -2,8 +2,10 @@
  * What this node sent and waits for, and who has promised to carry it.
  *
  * A row stands in the outbox from the commit of the envelope until its owner's receipt or its expiry. Its
- * state is never inferred: it is `carried` while a verified custody receipt is kept that names it, and
- * `queued` otherwise. A receipt names many envelopes and is kept once, for as long as one of them waits.
+ * state is never inferred: it is `carried` while a verified custody receipt is kept that names it and has
+ * not run out, and `queued` otherwise. A receipt names many envelopes and is kept once, for as long as one
+ * of them waits. What was withdrawn leaves a row of another kind until it would have expired: others may
+ * carry it, and then its receipt still comes.
  */
 import { ByteReader, ByteWriter, copyBytes } from '#mesh/codec'
 import type { Envelope, Priority } from '#mesh/envelope'
@@ -40,6 +42,12 @@ interface Row {
  * memory; eight copies and a small mesh where everybody has one stay far below it.
  */
 const MAX_CUSTODIANS = 64
+/** What may differ from one ledger to another. */
+export interface CustodyLedgerOptions {
+  /** The wall clock, ms since 1970; without one no promise ever runs out. */
+  readonly now?: () => number
+}
+
 const PRIORITIES: readonly Priority[] = ['critical', 'normal', 'bulk', 'ephemeral']
 
 /** The durable outbox with its index in memory. */
@@ -49,12 +57,22 @@ export class CustodyLedger {
   readonly #receipts = new Map<string, { key: Uint8Array; waiting: Set<EnvelopeId> }>()
   readonly #receiptsOf = new Map<EnvelopeId, Set<string>>()
 
-  private constructor() {}
+  /** What was taken back: whom it was for, and until when it may still arrive. */
+  readonly #withdrawn = new Map<EnvelopeId, { readonly to: Address; readonly untilMs: number }>()
+  readonly #now: () => number
+
+  private constructor({ now }: CustodyLedgerOptions) {
+    this.#now = now ?? (() => 0)
+  }
 
   /** Reads the ledger from its rows. */
-  static async open(db: Database): Promise<CustodyLedger> {
-    const ledger = new CustodyLedger()
-    for await (const [key, value] of db.iterate(TABLES.outbox)) ledger.#rows.set(envelopeIdOf(key), decodeRow(value))
+  static async open(db: Database, options: CustodyLedgerOptions = {}): Promise<CustodyLedger> {
+    const ledger = new CustodyLedger(options)
+    for await (const [key, value] of db.iterate(TABLES.outbox)) {
+      const { row, withdrawnUntilMs } = decodeRow(value)
+      if (withdrawnUntilMs === undefined) ledger.#rows.set(envelopeIdOf(key), row)
+      else ledger.#withdrawn.set(envelopeIdOf(key), { to: row.to, untilMs: withdrawnUntilMs })
+    }
     for await (const [key, value] of db.iterate(TABLES.custody)) {
       const receipt = decodeCustodyReceipt(value)
       ledger.#index(copyBytes(key), receipt, receipt.ids)
@@ -89,9 +107,14 @@ export class CustodyLedger {
     return this.#rows.keys()
   }
 
-  /** True when `device` has signed that it carries `id`. */
+  /** The address of one that waits, or that was withdrawn and may still arrive. */
+  addressOf(id: EnvelopeId): Address | undefined {
+    return (this.#rows.get(id) ?? this.#withdrawn.get(id))?.to
+  }
+
+  /** True when `device` has signed that it carries `id`, and still has to. */
   hasCustody(id: EnvelopeId, device: DeviceId): boolean {
-    return this.#rows.get(id)?.custody.has(device) ?? false
+    return (this.#rows.get(id)?.custody.get(device) ?? 0) > this.#now()
   }
 
   /** Keeps a receipt whose signature was verified, for those of its ids that wait here and have not {@link MAX_CUSTODIANS} already. */
@@ -110,9 +133,27 @@ export class CustodyLedger {
     if (row !== undefined) row.attempts += 1
   }
 
-  /** Waits no longer for these: their owner has them, or their time is over. Returns those that were waited for. */
+  /** Waits no longer for these, but knows them until `untilMs`: others may carry them. Returns those that were waited for. */
+  withdraw(tx: Transaction, ids: readonly EnvelopeId[], untilMs: number): EnvelopeId[] {
+    const waiting = ids.filter((id) => this.#rows.has(id))
+    this.settle(tx, waiting)
+    for (const id of waiting) {
+      const row = this.#rows.get(id)
+      if (row === undefined) continue
+      tx.put(TABLES.outbox, idBytes(id), encodeRow(row, untilMs))
+      tx.onCommit(() => this.#withdrawn.set(id, { to: row.to, untilMs }))
+    }
+    return waiting
+  }
+
+  /** Those that were withdrawn and whose time has run out since. */
+  withdrawnBefore(nowMs: number): EnvelopeId[] {
+    return [...this.#withdrawn].flatMap(([id, { untilMs }]) => (untilMs <= nowMs ? [id] : []))
+  }
+
+  /** Waits no longer for these: their owner has them, or their time is over. Returns those that were known. */
   settle(tx: Transaction, ids: readonly EnvelopeId[]): EnvelopeId[] {
-    const settled = ids.filter((id) => this.#rows.has(id))
+    const settled = ids.filter((id) => this.#rows.has(id) || this.#withdrawn.has(id))
     const gone = new Map<string, Set<EnvelopeId>>()
     for (const id of settled) {
       tx.del(TABLES.outbox, idBytes(id))
@@ -130,19 +171,25 @@ export class CustodyLedger {
 
   /** Everything that waits. */
   list(): OutboxEntry[] {
-    return [...this.#rows].map(([id, row]) => entryOf(id, row))
+    return [...this.#rows].map(([id, row]) => entryOf(id, row, this.#now()))
   }
 
   /** One that waits. */
   get(id: EnvelopeId): OutboxEntry | undefined {
     const row = this.#rows.get(id)
-    return row === undefined ? undefined : entryOf(id, row)
+    return row === undefined ? undefined : entryOf(id, row, this.#now())
+  }
+
+  /** Those of one priority that wait. */
+  waiting(priority: Priority): EnvelopeId[] {
+    return [...this.#rows].flatMap(([id, row]) => (row.priority === priority ? [id] : []))
   }
 
   /** How many wait in each state. */
   counts(): { queued: number; carried: number } {
     let carried = 0
-    for (const { custody } of this.#rows.values()) if (custody.size > 0) carried += 1
+    const nowMs = this.#now()
+    for (const { custody } of this.#rows.values()) if (isCarried(custody, nowMs)) carried += 1
     return { queued: this.#rows.size - carried, carried }
   }
 
@@ -166,6 +213,7 @@ export class CustodyLedger {
 
   #forget(id: EnvelopeId): void {
     this.#rows.delete(id)
+    this.#withdrawn.delete(id)
     for (const name of this.#receiptsOf.get(id) ?? []) {
       const receipt = this.#receipts.get(name)
       receipt?.waiting.delete(id)
@@ -175,19 +223,26 @@ export class CustodyLedger {
   }
 }
 
-function entryOf(id: EnvelopeId, row: Row): OutboxEntry {
+function isCarried(custody: Row['custody'], nowMs: number): boolean {
+  for (const untilMs of custody.values()) if (untilMs > nowMs) return true
+  return false
+}
+
+function entryOf(id: EnvelopeId, row: Row, nowMs: number): OutboxEntry {
   const custody = [...row.custody].map(([device, untilMs]) => ({ device, untilMs }))
   const { to, priority, attempts } = row
-  return { id, to, priority, state: custody.length > 0 ? 'carried' : 'queued', attempts, custody }
+  return { id, to, priority, state: isCarried(row.custody, nowMs) ? 'carried' : 'queued', attempts, custody }
 }
 
-/** Priority (8) ‖ address (16). */
-function encodeRow(row: Row): Uint8Array {
-  return new ByteWriter(ADDRESS_BYTES + 1).u8(PRIORITIES.indexOf(row.priority)).bytes(idBytes(row.to)).finish()
+/** Priority (8) ‖ address (16); withdrawn: ‖ until (48-bit ms). */
+function encodeRow(row: Row, withdrawnUntilMs?: number): Uint8Array {
+  const writer = new ByteWriter(ADDRESS_BYTES + 7).u8(PRIORITIES.indexOf(row.priority)).bytes(idBytes(row.to))
+  return (withdrawnUntilMs === undefined ? writer : writer.u48(withdrawnUntilMs)).finish()
 }
 
-function decodeRow(bytes: Uint8Array): Row {
+function decodeRow(bytes: Uint8Array): { row: Row; withdrawnUntilMs: number | undefined } {
   const reader = new ByteReader(bytes)
   const priority = PRIORITIES[reader.u8()] ?? 'normal'
-  return { to: addressOf(reader.bytes(ADDRESS_BYTES)), priority, custody: new Map(), attempts: 0 }
+  const row: Row = { to: addressOf(reader.bytes(ADDRESS_BYTES)), priority, custody: new Map(), attempts: 0 }
+  return { row, withdrawnUntilMs: reader.remaining > 0 ? reader.u48() : undefined }
 }

@@ -79,6 +79,38 @@ describe('the ledger', () => {
     assert.deepEqual(again.list(), [])
   })
 
+  it('holds nobody to a promise that has run out', async () => {
+    const db = await Database.open(memoryLevel(), { log: silentLog })
+    const envelope = anEnvelope()
+    const receipt = receiptFor([envelope.id])
+    let nowMs = receipt.untilMs - 1
+    const ledger = await CustodyLedger.open(db, { now: () => nowMs })
+    await db.transaction((tx) => ledger.enqueue(tx, envelope))
+    await db.transaction((tx) => ledger.recordCustody(tx, receipt))
+    assert.deepEqual([ledger.get(envelope.id)?.state, ledger.counts().carried, ledger.hasCustody(envelope.id, B)], ['carried', 1, true])
+    nowMs += 1
+    assert.deepEqual([ledger.get(envelope.id)?.state, ledger.counts().carried, ledger.hasCustody(envelope.id, B)], ['queued', 0, false])
+  })
+
+  it('knows what was withdrawn until nobody can bring it any more, and does not wait for it', async () => {
+    const db = await Database.open(memoryLevel(), { log: silentLog })
+    const ledger = await CustodyLedger.open(db)
+    const [one, two] = [anEnvelope(), anEnvelope()]
+    await db.transaction((tx) => {
+      ledger.enqueue(tx, one)
+      ledger.enqueue(tx, two)
+    })
+    assert.deepEqual(await db.transaction((tx) => ledger.withdraw(tx, [one.id, anEnvelope().id], 5_000)), [one.id])
+    for (const opened of [ledger, await CustodyLedger.open(db)]) {
+      assert.deepEqual([opened.has(one.id), opened.has(two.id), opened.list().length], [false, true, 1])
+      assert.equal(opened.addressOf(one.id), one.address)
+      assert.deepEqual([opened.withdrawnBefore(4_999), opened.withdrawnBefore(5_000)], [[], [one.id]])
+    }
+    const again = await CustodyLedger.open(db)
+    assert.deepEqual(await db.transaction((tx) => again.settle(tx, [one.id])), [one.id])
+    assert.equal((await CustodyLedger.open(db)).addressOf(one.id), undefined)
+  })
+
   it('writes nothing for ids that nobody waits for', async () => {
     const db = await Database.open(memoryLevel(), { log: silentLog })
     const ledger = await CustodyLedger.open(db)

@@ -1,7 +1,7 @@
 import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
 
 /** Why an envelope is no longer here. */
-export type RemovalReason = 'retracted' | 'expired' | 'evicted' | 'consumed'
+export type RemovalReason = 'retracted' | 'expired' | 'evicted' | 'consumed' | 'withdrawn'
 
 /** A past fact, with ids only; it leaves after the commit of the transaction that made it true. */
 export type MeshEvent =
@@ -17,7 +17,7 @@ export type MeshEvent =
       readonly kind: 'message-state'
       readonly conversation: PersonId
       readonly id: EnvelopeId
-      readonly state: 'queued' | 'carried' | 'delivered' | 'expired'
+      readonly state: 'queued' | 'carried' | 'delivered' | 'expired' | 'withdrawn'
       /** Who or what backs the state: a device, or the receipt's envelope. */
       readonly by: string
     }

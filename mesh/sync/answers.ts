@@ -1,4 +1,5 @@
 import type { EnvelopeId } from '#mesh/ids'
+import { type Random, randomBelow } from '#mesh/ports'
 import { groupByEnd, type Kept } from './custody.ts'
 import type { Refusal } from './frames.ts'
 import { MAX_ANSWER_IDS, MAX_PUT_OFF, MAX_WAITING_ANSWERS, RETRY_MAX_MS, RETRY_MIN_MS } from './limits.ts'
@@ -38,7 +39,8 @@ export class Answers {
 
 /**
  * Envelopes that the peer had no room for, kept until another attempt. The pause doubles while the peer
- * keeps refusing and starts small again after a pause without a refusal.
+ * keeps refusing and starts small again after a pause without a refusal. Pauses differ by up to a half, so
+ * that a peer that has room again is not asked by everybody at once.
  */
 export class PutOff {
   readonly #ids = new Set<EnvelopeId>()
@@ -46,13 +48,32 @@ export class PutOff {
   #pauseMs = RETRY_MIN_MS
   #dueMs: number | undefined
   #lastMs = 0
+  readonly #random: Random | undefined
+
+  /** @param random makes the pauses differ; without one they are what they are */
+  constructor(random?: Random) {
+    this.#random = random
+  }
 
   add(id: EnvelopeId, nowMs: number): void {
     if (this.#ids.size < MAX_PUT_OFF) this.#ids.add(id)
     else this.#tooMany = true
     if (this.#dueMs !== undefined) return
     this.#pauseMs = nowMs - this.#lastMs > 2 * this.#pauseMs ? RETRY_MIN_MS : Math.min(this.#pauseMs * 2, RETRY_MAX_MS)
-    this.#dueMs = nowMs + this.#pauseMs
+    const jitterMs = this.#random === undefined ? 0 : randomBelow(this.#random, this.#pauseMs) - this.#pauseMs / 2
+    this.#dueMs = nowMs + this.#pauseMs + jitterMs
+  }
+
+  /** When `id` is tried again, ms of the monotonic clock; `undefined` when it was not put off. */
+  dueMsOf(id: EnvelopeId): number | undefined {
+    return this.#tooMany || this.#ids.has(id) ? this.#dueMs : undefined
+  }
+
+  /** Something changed: tries again at once, and with the short pause after that. */
+  hurry(nowMs: number): void {
+    this.#pauseMs = RETRY_MIN_MS / 2 // the next refusal doubles it
+    this.#lastMs = nowMs
+    if (this.#dueMs !== undefined) this.#dueMs = nowMs
   }
 
   /** What is to be tried again by now; `all` when more was refused than could be remembered. */

@@ -2,13 +2,14 @@ import { addressOfKey } from '#mesh/envelope'
 import type { Address, DeviceId, EnvelopeId } from '#mesh/ids'
 import type { TokenBuckets } from '#mesh/intake'
 import type { Link } from '#mesh/ports'
-import { isGrantValid, type Plan, planFor } from '#mesh/routing'
+import { HOP_LIMIT, isGrantValid, type Plan, planFor } from '#mesh/routing'
 import { Bell } from '#mesh/runtime'
 import type { EnvelopeMeta } from '#mesh/store'
 import { Answers, PutOff } from './answers.ts'
 import type { Arrivals } from './arrivals.ts'
 import type { CarriedIds } from './carried.ts'
 import type { Claims } from './claims.ts'
+import { isOver, isSpent } from './decisions.ts'
 import type { ExchangeDeps } from './deps.ts'
 import { Feed } from './feed.ts'
 import type { HelloFrame } from './frames.ts'
@@ -70,7 +71,7 @@ export class Books {
   readonly incoming = new IncomingOffers()
   readonly outgoing = new OutgoingOffers()
   readonly answers = new Answers()
-  readonly putOff = new PutOff()
+  readonly putOff: PutOff
   /** The first word of this side. */
   readonly hello: HelloFrame
   /** Rings when the sender may have something to do. */
@@ -90,6 +91,7 @@ export class Books {
       held: shared.carried.size,
       keptDays: Math.min(Math.ceil(store.limits.retentionMs / DAY_MS), MAX_U8),
     }
+    this.putOff = new PutOff(shared.deps.random)
   }
 
   /**
@@ -147,8 +149,9 @@ export class Books {
   plan(meta: EnvelopeMeta): Plan {
     const { deps } = this.shared
     const peer: DeviceId = this.link.peer
+    if (isOver(meta, deps.clock.now())) return { kind: 'keep', why: 'hop-limit' }
     return planFor({
-      meta,
+      meta: isSpent(meta) ? { ...meta, hops: HOP_LIMIT } : meta,
       peer,
       peerOwns: this.greeted?.addresses.has(meta.address) ?? false,
       arrivedFrom: meta.from,

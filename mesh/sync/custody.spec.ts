@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { envelopeIdOf } from '#mesh/ids'
+import { seededRandom } from '#mesh/testing'
 import { PutOff } from './answers.ts'
 import { groupByEnd } from './custody.ts'
 import { MAX_ANSWER_IDS, RETRY_MIN_MS } from './limits.ts'
@@ -40,6 +41,31 @@ describe('PutOff', () => {
     assert.deepEqual(putOff.due(101_100 + 2 * RETRY_MIN_MS)?.ids, [idOf(1)])
     putOff.add(idOf(1), 900_000)
     assert.deepEqual(putOff.due(900_000 + RETRY_MIN_MS)?.ids, [idOf(1)])
+  })
+
+  it('tries again at once in a hurry, and starts with the short pause then', () => {
+    const putOff = new PutOff()
+    let nowMs = 100_000
+    for (let i = 0; i < 6; i++) {
+      putOff.add(idOf(1), nowMs)
+      nowMs = putOff.dueMsOf(idOf(1)) ?? 0
+      if (i < 5) putOff.due(nowMs)
+    }
+    putOff.hurry(nowMs - 20_000)
+    assert.equal(putOff.dueMsOf(idOf(2)), undefined)
+    assert.deepEqual(putOff.due(nowMs - 20_000)?.ids, [idOf(1)])
+    putOff.add(idOf(1), nowMs - 20_000)
+    assert.equal(putOff.dueMsOf(idOf(1)), nowMs - 20_000 + RETRY_MIN_MS)
+  })
+
+  it('asks at different moments after the same refusal', () => {
+    const pauses = Array.from({ length: 50 }, (_, n) => {
+      const putOff = new PutOff(seededRandom(`jitter ${n}`))
+      putOff.add(idOf(1), 100_000)
+      return (putOff.dueMsOf(idOf(1)) ?? 0) - 100_000
+    })
+    assert.ok(new Set(pauses).size > 25)
+    assert.ok(pauses.every((ms) => ms >= RETRY_MIN_MS / 2 && ms <= 1.5 * RETRY_MIN_MS))
   })
 
   it('remembers a bounded number and then says that everything has to be looked at', () => {

@@ -24,6 +24,16 @@ export function judgeOffer(books: Books, offer: Offer): OfferJudgement {
   return claims.isClaimedByOther(offer.id, books) ? 'wait' : 'want'
 }
 
+/** True for an ephemeral whose lifetime is over and that was not swept yet: others end when the store says so, which is patient with clocks. */
+export function isOver({ priority, expiryMs }: EnvelopeMeta, nowMs: number): boolean {
+  return priority === 'ephemeral' && expiryMs <= nowMs
+}
+
+/** True for an ephemeral of somebody else: it came to a neighbour of its author, who gives it to its owner and to nobody else. */
+export function isSpent({ priority, own }: EnvelopeMeta): boolean {
+  return priority === 'ephemeral' && !own
+}
+
 function isKnownClass(classByte: number): boolean {
   const kind = classByte & 0x3f
   return kind >= 1 && kind <= 4

@@ -38,6 +38,8 @@ export interface ExchangeDeps {
   readonly grants: () => readonly CollectGrant[]
   /** How many devices this node has heard of: decides how copies spread. */
   readonly knownDevices: () => number
+  /** Called when a peer has come, before anything is offered to it: what is of no use any more can go. Must not reject. */
+  readonly onMeeting?: () => Promise<void>
   /** A peer has proven what it collects for; called once in each session. Must not throw. */
   readonly onGreeted?: (peer: DeviceId, addresses: ReadonlySet<Address>) => void
   /** A peer broke the rules and its session was ended: score it, block it. */

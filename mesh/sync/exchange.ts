@@ -1,6 +1,6 @@
 import { addressOfKey } from '#mesh/envelope'
 import { MeshError } from '#mesh/errors'
-import type { Address, DeviceId } from '#mesh/ids'
+import type { Address, DeviceId, EnvelopeId } from '#mesh/ids'
 import { TokenBuckets } from '#mesh/intake'
 import type { Link } from '#mesh/ports'
 import { type Runnable, spawn, type Task } from '#mesh/runtime'
@@ -121,6 +121,17 @@ export class Exchange implements Runnable {
   /** Ends all sessions, politely at first. */
   async detachAll(): Promise<void> {
     await Promise.all([...this.#sessions].map(([session, link]) => this.#detach(session, link)))
+  }
+
+  /** Something changed, or somebody is in a hurry: pauses are over. With `all`, everything that was not confirmed is offered once more. */
+  hurry(options: { all?: boolean } = {}): void {
+    for (const session of this.#sessions.keys()) session.hurry(options.all === true)
+  }
+
+  /** Time until `id` is offered again to a peer that had no room for it, ms; `undefined` when nobody refused it for now. */
+  nextOfferInMs(id: EnvelopeId): number | undefined {
+    const due = [...this.#sessions.keys()].flatMap(({ books }) => books.putOff.dueMsOf(id) ?? [])
+    return due.length === 0 ? undefined : Math.max(0, Math.min(...due) - this.#shared.deps.clock.monotonic())
   }
 
   /** The sessions there are. */

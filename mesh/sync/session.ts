@@ -102,6 +102,18 @@ export class Session {
     }
   }
 
+  /** Something changed: what the peer had no room for is tried again at once. With `all`, so is whatever it has not confirmed. */
+  hurry(all: boolean): void {
+    const { putOff, greeted } = this.books
+    putOff.hurry(this.#shared.deps.clock.monotonic())
+    if (all) {
+      greeted?.pushes.walkAgain()
+      greeted?.offers.walkAgain()
+    }
+    this.tick()
+    this.books.bell.ring()
+  }
+
   #tryAgain(due: { ids: EnvelopeId[]; all: boolean }, { addresses, pushes, offers }: Greeted): void {
     for (const id of due.ids) {
       const address = this.#shared.deps.store.meta(id)?.address
@@ -151,6 +163,7 @@ export class Session {
     const { clock } = this.#shared.deps
     switch (frame.type) {
       case 'hello': {
+        await this.#shared.deps.onMeeting?.()
         const { addresses } = books.greet(frame, (work) => this.#aside(work))
         this.#shared.deps.onGreeted?.(this.#link.peer, addresses)
         break

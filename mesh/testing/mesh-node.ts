@@ -62,7 +62,7 @@ export async function meshNode(name: string, options: MeshNodeOptions = {}): Pro
   const address = addressOfKey(crypto.ed25519PublicKey(inboxSeed))
   const db = await Database.open(memoryLevel(), { log: silentLog })
   const store = await EnvelopeStore.open(db, { clock, log: silentLog }, options.limits ?? STORE_PROFILES.pi)
-  const ledger = await CustodyLedger.open(db)
+  const ledger = await CustodyLedger.open(db, { now: () => clock.now() })
   const intake = new Intake(
     { db, store, crypto, clock, isOwned: (to) => to === address, isFriend: () => true, onRetracted: (tx, { ids }) => void ledger.settle(tx, ids) },
     options.intake,

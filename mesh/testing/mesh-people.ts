@@ -65,7 +65,7 @@ export async function meshPerson(name: string, options: MeshPersonOptions): Prom
   const level = options.level ?? memoryLevel()
   const db = await Database.open(level, { log: silentLog })
   const store = await EnvelopeStore.open(db, { clock, log: silentLog }, someLimits(options.limits))
-  const ledger = await CustodyLedger.open(db)
+  const ledger = await CustodyLedger.open(db, { now: () => clock.now() })
   const historyKey = deriveHistoryKey(deviceSeed)
   const contacts = await Contacts.open({ db, crypto, random, clock, historyKey, self: keys.person })
   const hlc = await hybridClock(db, clock)

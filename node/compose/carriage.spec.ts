@@ -149,6 +149,21 @@ describe('people with carriage and content', () => {
     assert.deepEqual(shown(b), texts, 'nothing is shown again')
   })
 
+  it('do not show what was meant for now to somebody who comes later', async () => {
+    const [a, b] = [await start('a'), await start('b')]
+    await know(a, b)
+    await meet(a, b)
+    await a.carriage.conversations.send(a.carriage.contacts.find('b'), 'now or never', 'ephemeral')
+    await say(a, 'b', 'some time')
+    await clock.advance(20_000)
+    await meet(a, b)
+    assert.deepEqual(shown(b), ['some time'])
+    assert.deepEqual(
+      (await log(a, 'b')).map(({ state }) => state),
+      ['expired', 'delivered'],
+    )
+  })
+
   it('are strangers until accepted: a request waits, then its messages are shown', async () => {
     const [a, b] = [await start('a'), await start('b')]
     await a.carriage.conversations.addContact(b.uri, 'bob')

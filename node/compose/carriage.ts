@@ -61,7 +61,7 @@ export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
   const { secrets, crypto, random, clock, log } = deps
   const db = await Database.open(deps.level, { log, hasRoom: deps.hasRoom })
   const store = await EnvelopeStore.open(db, { clock, log }, deps.limits ?? STORE_PROFILES[deps.profile])
-  const ledger = await CustodyLedger.open(db)
+  const ledger = await CustodyLedger.open(db, { now: () => clock.now() })
   const historyKey = historyKeyOf(secrets)
   const contacts = await Contacts.open({ db, crypto, random, clock, historyKey, self: secrets.person.person })
   const last = await lastStamp(db)
@@ -105,6 +105,7 @@ export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
       grants: () => [grant],
       knownDevices: deps.knownDevices,
       onOffence: deps.onOffence,
+      onMeeting: () => conversations.dropStale().catch((error: unknown) => log.warn('stale ephemerals could not be dropped', { error })),
       ...(deps.onGreeted === undefined ? {} : { onGreeted: deps.onGreeted }),
     },
     { servedBytesPerMinute: SERVED_BYTES_PER_MINUTE[deps.profile] },

@@ -23,6 +23,8 @@ export interface NetworkDeps {
   readonly attach: (link: Link) => Promise<void>
   /** Inboxes of contacts who are not connected. */
   readonly wanted: () => Address[]
+  /** The network of this machine changed. Must not throw. */
+  readonly onChange: () => void
 }
 
 /** The running network. */
@@ -32,6 +34,8 @@ export interface Network {
   readonly discovery: LanDiscovery | undefined
   /** Those named with `--peer`. */
   readonly peers: StaticPeers
+  /** Ends the pauses before links are opened again. */
+  readonly hurryLinks: () => void
   /** What is started and stopped, in order. */
   readonly parts: readonly Runnable[]
 }
@@ -58,12 +62,24 @@ export async function makeNetwork(deps: NetworkDeps, options: NodeOptions): Prom
       onPeer: (device, addresses) => dialer.found(device, addresses),
     })
   }
-  const links: Runnable = lateLinks(() => new LinkKeeper({ libp2p: host.libp2p, device: secrets.device, clock, random, log, attach: deps.attach }))
+  const links = lateLinks(() => new LinkKeeper({ libp2p: host.libp2p, device: secrets.device, clock, random, log, attach: deps.attach }))
   const peers = new StaticPeers({ host, clock, random, log }, options.peers)
+  const onChange = (): void => {
+    peers.hurry()
+    links.hurry()
+    deps.onChange()
+  }
   // The first look comes before the first dial, so that no change is missed between them.
-  const watch = new NetworkWatch({ clock, log, onChange: () => peers.hurry() })
+  const watch = new NetworkWatch({ clock, log, onChange })
   const people = options.discovery.dht ? [peopleFinder(deps, host, dialer, dht)] : []
-  return { host, dialer, discovery, peers, parts: [host, dialer, links, watch, peers, ...(discovery === undefined ? [] : [discovery]), ...people] }
+  return {
+    host,
+    dialer,
+    discovery,
+    peers,
+    hurryLinks: () => links.hurry(),
+    parts: [host, dialer, links, watch, peers, ...(discovery === undefined ? [] : [discovery]), ...people],
+  }
 }
 
 /** Looks for contacts through the DHT. */
@@ -85,7 +101,7 @@ function peopleFinder(deps: NetworkDeps, host: Host, dialer: Dialer, dht: LanDht
 }
 
 /** The keeper of links wants the libp2p node, which exists once the host has started. */
-function lateLinks(make: () => LinkKeeper): Runnable {
+function lateLinks(make: () => LinkKeeper): Runnable & Pick<LinkKeeper, 'hurry'> {
   let keeper: LinkKeeper | undefined
   return {
     async start() {
@@ -93,6 +109,7 @@ function lateLinks(make: () => LinkKeeper): Runnable {
       await keeper.start()
     },
     stop: async () => keeper?.stop(),
+    hurry: () => keeper?.hurry(),
   }
 }
 

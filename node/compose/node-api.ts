@@ -9,9 +9,12 @@ import type {
   DeviceInfo,
   DoctorReport,
   MessageInfo,
+  MessagePriority,
   NodeApi,
   NodeIdentity,
   NodeStatus,
+  OutboxCleared,
+  OutboxFlushed,
   OutboxInfo,
   PeerInfo,
   WatchEvent,
@@ -22,8 +25,10 @@ import { hintText } from '#node/host'
 import type { Secrets } from '#node/keystore'
 import { diagnose, interfaceFacts } from '#node/observe'
 import type { Carriage } from './carriage.ts'
+import { flushOutbox } from './flush.ts'
 import type { Network } from './network.ts'
-import { contactInfo, messageInfo, outboxInfo, timeText, viewsOfUs } from './views.ts'
+import { clearOutbox, listOutbox } from './outbox.ts'
+import { contactInfo, messageInfo, timeText, viewsOfUs } from './views.ts'
 
 /** The parts that are asked. */
 export interface NodeApiDeps {
@@ -172,9 +177,9 @@ export class RunningNodeApi implements NodeApi {
     return found
   }
 
-  async send({ to, text }: { to: string; text: string }): Promise<{ id: string; conversation: string; state: 'queued' }> {
+  async send({ to, text, priority }: { to: string; text: string; priority?: MessagePriority }): Promise<{ id: string; conversation: string; state: 'queued' }> {
     const { contacts, conversations } = this.#deps.carriage
-    return conversations.send(contacts.find(to), text)
+    return conversations.send(contacts.find(to), text, priority)
   }
 
   async log({ to, since, limit }: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {
@@ -189,15 +194,19 @@ export class RunningNodeApi implements NodeApi {
 
   async outbox(): Promise<OutboxInfo[]> {
     const { carriage, network, clock } = this.#deps
-    const { ledger, conversations } = carriage
-    const inMs = network.peers.nextDialInMs()
-    const nextDialMs = inMs === undefined ? undefined : clock.now() + inMs
-    return Promise.all(
-      ledger.list().map(async (entry) => {
-        const person = await conversations.personOf(entry.id)
-        return outboxInfo(entry, person === undefined ? entry.to : (this.petnameOf(person) ?? person), nextDialMs)
-      }),
-    )
+    const dialInMs = network.peers.nextDialInMs()
+    return listOutbox(carriage, (id) => {
+      const inMs = [dialInMs, carriage.exchange.nextOfferInMs(id)].filter((ms) => ms !== undefined)
+      return inMs.length === 0 ? undefined : clock.now() + Math.min(...inMs)
+    })
+  }
+
+  outboxFlush(params: { to?: string; timeoutMs?: number }): Promise<OutboxFlushed> {
+    return flushOutbox(this.#deps, params)
+  }
+
+  outboxClear(params: { which?: string; dryRun?: boolean }): Promise<OutboxCleared> {
+    return clearOutbox(this.#deps.carriage, params)
   }
 
   /** Who is here already comes first, so that nobody who connected a moment earlier is missed. */

@@ -71,6 +71,25 @@ describe('a node that starts', () => {
     assert.ok(aheadMs > -1_000 && aheadMs < 90_000, String(aheadMs))
   })
 
+  it('dials everybody when the outbox is flushed, however long the pause would be', async () => {
+    const b = await start(optionsOf('b'))
+    const [address = ''] = b.ready.listen
+    const a = await start(optionsOf('a', [address]))
+    const [cardOfA, cardOfB] = await Promise.all([a.api.contactCard({}), b.api.contactCard({})])
+    await a.api.contactAdd({ card: cardOfB.card, as: 'b' })
+    await b.api.contactAdd({ card: cardOfA.card, as: 'a' })
+    await b.stop()
+    const { id } = await a.api.send({ to: 'b', text: 'are you back?' })
+    const missed = await a.api.outboxFlush({ to: 'b' })
+    assert.deepEqual([missed.dialled, missed.reached, missed.peers], [1, 0, 0])
+    assert.ok(missed.waiting >= 1)
+    const isDelivered = seen(a, (event) => event.event === 'state' && event.id === id && event.state === 'delivered')
+    await start({ ...optionsOf('b'), listen: [address.replace(/\/p2p\/.*/, '')] })
+    await a.api.outboxFlush({})
+    assert.equal((await a.api.peers()).length, 1)
+    await isDelivered
+  })
+
   it('parts from a person when that person is blocked, and again after a restart, when it meets them', async () => {
     const b = await start(optionsOf('b'))
     const optionsOfA = optionsOf('a', b.ready.listen)

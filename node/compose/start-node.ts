@@ -89,7 +89,17 @@ async function open(options: NodeOptions, undo: Array<() => Promise<void>>, unwi
     return carriage.contacts.list().flatMap(({ state, card }) => (state === 'contact' && !here.has(card.inbox) ? [card.inbox] : []))
   }
   const network = await makeNetwork(
-    { secrets, crypto, random, clock, log, isBlocked: (device) => bans.has(device), attach: (link) => carriage.exchange.attach(link), wanted },
+    {
+      secrets,
+      crypto,
+      random,
+      clock,
+      log,
+      isBlocked: (device) => bans.has(device),
+      attach: (link) => carriage.exchange.attach(link),
+      wanted,
+      onChange: () => carriage.exchange.hurry(),
+    },
     options,
   )
   late.network = network

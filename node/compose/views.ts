@@ -2,8 +2,7 @@
 import type { Contact } from '#mesh/contacts'
 import type { ConversationEvent, MessageView } from '#mesh/conversations'
 import type { PersonId } from '#mesh/ids'
-import type { OutboxEntry } from '#mesh/routing'
-import type { ContactInfo, MessageInfo, OutboxInfo, WatchEvent } from '#node/control'
+import type { ContactInfo, MessageInfo, WatchEvent } from '#node/control'
 import type { AddressView } from '#node/discovery'
 import type { NeighbourView } from '#node/host'
 
@@ -41,20 +40,6 @@ export function viewsOfUs(said: readonly AddressView[], connected: readonly Neig
   const views = new Map(said.map((view) => [view.peer, view]))
   for (const { device, hasReachedUs } of connected) if (hasReachedUs) views.set(device, { peer: device, view: 'open' })
   return [...views.values()]
-}
-
-/** @param nextDialMs when this node next dials somebody of itself, ms since 1970: whoever answers is offered what is `queued`, not what others carry already */
-export function outboxInfo(entry: OutboxEntry, to: string, nextDialMs: number | undefined): OutboxInfo {
-  const { id, priority, state, attempts, custody } = entry
-  return {
-    id,
-    to,
-    priority,
-    state,
-    attempts,
-    ...(nextDialMs === undefined || state !== 'queued' ? {} : { nextAttemptAt: timeText(nextDialMs) }),
-    custody: custody.map(({ device, untilMs }) => ({ device, until: timeText(untilMs) })),
-  }
 }
 
 export function watchEvent(event: ConversationEvent, self: PersonId, petnameOf: (person: PersonId) => string | undefined): WatchEvent {

@@ -26,10 +26,18 @@ export interface NodeApi {
   /** Revokes a device of this person for ever; the revocation travels to everybody who knows the person. */
   deviceRevoke(params: { device: string }): Promise<DeviceInfo>
 
-  /** Answered when the message is durable. */
-  send(params: { to: string; text: string }): Promise<{ id: string; conversation: string; state: 'queued' }>
+  /** Answered when the message is durable. `priority` is `normal` unless said otherwise. */
+  send(params: { to: string; text: string; priority?: MessagePriority }): Promise<{ id: string; conversation: string; state: 'queued' }>
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]>
+  /** What waits, the most urgent first, and of the equally urgent the oldest. */
   outbox(): Promise<OutboxInfo[]>
+  /** Dials everybody whose address is known, and offers again what waits; answered when the dials have ended, or after `timeoutMs`. */
+  outboxFlush(params: { to?: string; timeoutMs?: number }): Promise<OutboxFlushed>
+  /**
+   * Takes back own messages that wait: all, those to a person, or those of these ids (their ends are enough),
+   * with spaces between. `dryRun` changes nothing and tells what would go.
+   */
+  outboxClear(params: { which?: string; dryRun?: boolean }): Promise<OutboxCleared>
   /** Streams events until `signal` aborts. */
   watch(signal: AbortSignal): AsyncIterable<WatchEvent>
 }
@@ -103,8 +111,12 @@ export interface DeviceInfo {
   here: boolean
 }
 
-/** `delivered` is backed by the receiver's retraction receipt, `carried` by a custodian's custody receipt. */
-export type DeliveryState = 'queued' | 'carried' | 'delivered' | 'expired'
+/**
+ * `delivered` is backed by the receiver's retraction receipt, `carried` by a custodian's custody receipt that
+ * has not run out. `withdrawn`: taken back here before it was delivered; a copy that others carry may still
+ * arrive, and then it is `delivered`.
+ */
+export type DeliveryState = 'queued' | 'carried' | 'delivered' | 'expired' | 'withdrawn'
 
 export interface MessageInfo {
   id: string
@@ -121,18 +133,45 @@ export interface MessageInfo {
   missing?: number
 }
 
+/**
+ * What goes first where not everything can go, here and at everybody who carries it. `ephemeral` is now or
+ * never: given to who is connected within two minutes, and dropped otherwise.
+ */
+export type MessagePriority = 'critical' | 'normal' | 'bulk' | 'ephemeral'
+
 export interface OutboxInfo {
   id: string
   to: string
-  priority: 'critical' | 'normal' | 'bulk' | 'ephemeral'
+  priority: MessagePriority
   state: 'queued' | 'carried'
   attempts: number
+  /** When it was written, by this node's clock. */
+  since: string
   /**
-   * When this node dials a peer again to hand it over. Absent when it only waits for somebody to come: no
-   * peer that was named is away, one is being dialled now, or others carry it. Who comes sooner gets it sooner.
+   * When this node dials a peer again to hand it over, or offers it again to one that had no room for it.
+   * Absent when it only waits for somebody to come: no peer that was named is away, one is being dialled now,
+   * or others carry it. Who comes sooner gets it sooner.
    */
   nextAttemptAt?: string
   custody: Array<{ device: string; until: string }>
+}
+
+/** What was tried at once. */
+export interface OutboxFlushed {
+  /** Peers that were away and were dialled, and how many of them answered. */
+  dialled: number
+  reached: number
+  /** Peers connected now. */
+  peers: number
+  /** Messages that still wait: what is on its way needs a moment more. */
+  waiting: number
+}
+
+/** What was taken back. */
+export interface OutboxCleared {
+  cleared: string[]
+  /** How many of them others were given, and may still arrive. */
+  mayArrive: number
 }
 
 export type WatchEvent =

@@ -1,6 +1,20 @@
 import { connect, type Socket } from 'node:net'
 import { MeshError } from '#mesh/errors'
-import type { ContactInfo, DeviceInfo, DoctorReport, MessageInfo, NodeApi, NodeIdentity, NodeStatus, OutboxInfo, PeerInfo, WatchEvent } from './api.ts'
+import type {
+  ContactInfo,
+  DeviceInfo,
+  DoctorReport,
+  MessageInfo,
+  MessagePriority,
+  NodeApi,
+  NodeIdentity,
+  NodeStatus,
+  OutboxCleared,
+  OutboxFlushed,
+  OutboxInfo,
+  PeerInfo,
+  WatchEvent,
+} from './api.ts'
 import { findSocket } from './socket-path.ts'
 import { LineReader } from './socket-server.ts'
 import { fromWireError, isRecord } from './wire.ts'
@@ -109,7 +123,7 @@ export class ControlClient implements NodeApi {
   deviceRevoke(params: { device: string }): Promise<DeviceInfo> {
     return this.#call('deviceRevoke', params)
   }
-  send(params: { to: string; text: string }): Promise<{ id: string; conversation: string; state: 'queued' }> {
+  send(params: { to: string; text: string; priority?: MessagePriority }): Promise<{ id: string; conversation: string; state: 'queued' }> {
     return this.#call('send', params)
   }
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {
@@ -117,6 +131,12 @@ export class ControlClient implements NodeApi {
   }
   outbox(): Promise<OutboxInfo[]> {
     return this.#call('outbox')
+  }
+  outboxFlush(params: { to?: string; timeoutMs?: number }): Promise<OutboxFlushed> {
+    return this.#call('outboxFlush', params)
+  }
+  outboxClear(params: { which?: string; dryRun?: boolean }): Promise<OutboxCleared> {
+    return this.#call('outboxClear', params)
   }
 
   async *watch(signal: AbortSignal): AsyncGenerator<WatchEvent> {

@@ -5,7 +5,7 @@ import { WatchFeed } from './watch-feed.ts'
 /** A node that answers from memory, for specs of what stands in front of one. */
 export interface FakeApi extends NodeApi {
   readonly feed: WatchFeed
-  readonly sent: Array<{ to: string; text: string }>
+  readonly sent: Parameters<NodeApi['send']>[0][]
   contacts: ContactInfo[]
   publish(event: WatchEvent): void
 }
@@ -13,7 +13,7 @@ export interface FakeApi extends NodeApi {
 /** Test-only. `over` replaces single answers. */
 export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
   const feed = new WatchFeed()
-  const sent: Array<{ to: string; text: string }> = []
+  const sent: Parameters<NodeApi['send']>[0][] = []
   const fake: FakeApi = {
     feed,
     sent,
@@ -46,12 +46,14 @@ export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
     deviceRevoke: async () => {
       throw new Error('a secret of the inside')
     },
-    send: async ({ to, text }) => {
-      sent.push({ to, text })
+    send: async (params) => {
+      sent.push(params)
       return { id: `id${sent.length}`, conversation: 'qpq1bob', state: 'queued' }
     },
     log: async () => [],
     outbox: async () => [],
+    outboxFlush: async () => ({ dialled: 0, reached: 0, peers: 0, waiting: 0 }),
+    outboxClear: async () => ({ cleared: [], mayArrive: 0 }),
     watch: (signal) => feed.watch(signal),
     ...over,
   }

@@ -49,11 +49,19 @@ const METHODS: Readonly<Record<MethodName, (raw: unknown) => Call>> = {
   ),
   deviceList: method(none, (api) => api.deviceList()),
   deviceRevoke: method(z.strictObject({ device: z.string().min(1).max(128) }), (api, params) => api.deviceRevoke(params)),
-  send: method(z.strictObject({ to: who, text }), (api, params) => api.send(params)),
+  send: method(z.strictObject({ to: who, text, priority: z.enum(['critical', 'normal', 'bulk', 'ephemeral']).optional() }), (api, params) =>
+    api.send({ to: params.to, text: params.text, ...(params.priority === undefined ? {} : { priority: params.priority }) }),
+  ),
   log: method(z.strictObject({ to: who, since: z.string().max(128).optional(), limit: z.int().min(1).max(10_000).optional() }), (api, { to, since, limit }) =>
     api.log({ to, ...(since === undefined ? {} : { since }), ...(limit === undefined ? {} : { limit }) }),
   ),
   outbox: method(none, (api) => api.outbox()),
+  outboxFlush: method(z.strictObject({ to: who.optional(), timeoutMs: z.int().min(1).max(600_000).optional() }), (api, { to, timeoutMs }) =>
+    api.outboxFlush({ ...(to === undefined ? {} : { to }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }),
+  ),
+  outboxClear: method(z.strictObject({ which: z.string().max(65_536).optional(), dryRun: z.boolean().optional() }), (api, { which, dryRun }) =>
+    api.outboxClear({ ...(which === undefined ? {} : { which }), ...(dryRun === undefined ? {} : { dryRun }) }),
+  ),
 }
 
 /** Looks a method up and checks its parameters. @throws MeshError `NODE_METHOD_UNKNOWN`, `NODE_PARAMS_INVALID` */

@@ -19,6 +19,18 @@ export interface DialerDeps {
   readonly onDialled?: (device: DeviceId, view: 'open' | 'closed') => void
 }
 
+/** How dials that somebody asked for went. */
+export interface DialCount {
+  readonly dialled: number
+  readonly reached: number
+}
+
+/** Whom to dial: a device that was found, or addresses of somebody. */
+export interface DialTarget {
+  readonly device?: DeviceId
+  readonly addresses: readonly string[]
+}
+
 /** How long the larger id waits for the smaller one's dial, ms; several times a handshake on a LAN. */
 const YIELD_MS = 300
 /** Peers dialled at a time. */
@@ -53,6 +65,18 @@ export class Dialer implements Runnable {
   /** Dials addresses of somebody whose device is not known, as on a contact card. */
   hinted(addresses: readonly string[]): void {
     if (addresses.length > 0) this.#dial(addresses.join(), addresses, undefined)
+  }
+
+  /** Dials all of these who are not connected, now; resolves when every dial has ended, or `signal` aborts. At most {@link MAX_DIALS} are dialled. */
+  async dialNow(targets: readonly DialTarget[], signal: AbortSignal): Promise<DialCount> {
+    const { host, isBlocked, log } = this.#deps
+    const away = targets.filter(
+      ({ device, addresses }) => addresses.length > 0 && (device === undefined || (device !== host.device && !isBlocked(device) && !host.isConnected(device))),
+    )
+    const dials = this.#isStopped ? [] : away.slice(0, MAX_DIALS)
+    const results = await Promise.allSettled(dials.map(({ addresses }) => host.dial(addresses, signal)))
+    for (const result of results) if (result.status === 'rejected') log.debug('a peer was not reached', { error: result.reason })
+    return { dialled: dials.length, reached: results.filter(({ status }) => status === 'fulfilled').length }
   }
 
   #dial(name: string, addresses: readonly string[], device: DeviceId | undefined): void {

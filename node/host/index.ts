@@ -1,4 +1,4 @@
-export { Dialer, type DialerDeps } from './dialer.ts'
+export { type DialCount, Dialer, type DialerDeps, type DialTarget } from './dialer.ts'
 export { hintText } from './hints.ts'
 export { Host, type HostDeps, type HostOptions, type HostPeer, type PeerEvent } from './host.ts'
 export { DEFAULT_HOST_LIMITS, type HostLimits, ROUTER_HOST_LIMITS } from './limits.ts'

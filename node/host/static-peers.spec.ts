@@ -117,6 +117,37 @@ describe('static peers', () => {
     assert.deepEqual(host.dials, [0, 1_000])
   })
 
+  it('are dialled by request, and whoever asked is told how that went', async () => {
+    const { signal } = new AbortController()
+    host.isReachable = false
+    await peers.start()
+    await clock.advance(200_000)
+    const before = host.dials.length
+    assert.deepEqual(await peers.dialNow(signal), { dialled: 1, reached: 0 })
+    assert.equal(host.dials.length, before + 1)
+    assert.ok((peers.nextDialInMs() ?? Number.NaN) <= 1_500, 'the pause is short again')
+    host.isReachable = true
+    assert.deepEqual(await peers.dialNow(signal), { dialled: 1, reached: 1 })
+    assert.deepEqual(await peers.dialNow(signal), { dialled: 0, reached: 0 })
+  })
+
+  it('are not waited for longer than whoever asked wants to', async () => {
+    host.isSilent = true
+    await peers.start()
+    await settle()
+    const asking = peers.dialNow(new AbortController().signal)
+    host.isSilent = false // the dial that has begun is given up and does not count; the next one does
+    assert.deepEqual(await asking, { dialled: 1, reached: 1 })
+    host.isUp = false
+    host.isSilent = true
+    const patience = new AbortController()
+    const dialling = peers.dialNow(patience.signal)
+    await settle()
+    patience.abort()
+    assert.deepEqual(await dialling, { dialled: 1, reached: 0 })
+    assert.deepEqual(await peers.dialNow(patience.signal), { dialled: 1, reached: 0 })
+  })
+
   it('are not dialled sooner than others after a loss because the network changed while they were connected', async () => {
     await peers.start()
     await clock.advance(40_000)

@@ -99,6 +99,38 @@ describe('the keeper of links, when a peer goes and comes back at once', () => {
   })
 })
 
+describe('the keeper of links, when no stream is granted', () => {
+  it('waits longer and longer, not by the clock of others, and not at all once something changed', async () => {
+    const [first, second] = [1, 2].map((n) => deviceIdOf(crypto.ed25519PublicKey(new Uint8Array(32).fill(n)))).sort()
+    assert.ok(first && second)
+    const clock = fakeClock()
+    const dials: number[] = []
+    const libp2p = {
+      handle: async () => {},
+      unhandle: async () => {},
+      addEventListener: () => {},
+      removeEventListener: () => {},
+      getConnections: () => [{ remotePeer: peerIdFromString(second), streams: [] }],
+      dialProtocol: async () => {
+        dials.push(clock.monotonic())
+        throw new Error('not yet')
+      },
+    } as unknown as LinkKeeperDeps['libp2p']
+    const keeper = new LinkKeeper({ libp2p, device: first, clock, random: seededRandom('keeper'), log: silentLog, attach: async () => {} })
+    await keeper.start()
+    await clock.advance(300_000)
+    const pauses = dials.slice(1).map((at, i) => at - (dials[i] ?? 0))
+    assert.ok(dials.length < 16 && Math.max(...pauses) > 20_000 && new Set(pauses).size === pauses.length, pauses.join())
+    const before = dials.length
+    keeper.hurry()
+    await settle()
+    assert.equal(dials.length, before + 1)
+    await clock.advance(5_000)
+    assert.ok(dials.length >= before + 3, 'at once, and soon again')
+    await keeper.stop()
+  })
+})
+
 describe('the keeper of links', () => {
   /** `opener` has the smaller id of the two. */
   let opener: Node

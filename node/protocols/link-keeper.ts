@@ -41,6 +41,7 @@ export class LinkKeeper implements Runnable {
   readonly #openers = new Map<DeviceId, Task>()
   readonly #links = new Map<DeviceId, Link>()
   readonly #attached = new Set<Promise<void>>()
+  #hurry = new AbortController()
   #isStopped = false
 
   constructor(deps: LinkKeeperDeps) {
@@ -69,6 +70,12 @@ export class LinkKeeper implements Runnable {
   /** Peers with a live link. */
   get peers(): DeviceId[] {
     return [...this.#links.keys()]
+  }
+
+  /** Something changed: links that could not be opened are tried at once, and with the short pause after that. */
+  hurry(): void {
+    this.#hurry.abort()
+    this.#hurry = new AbortController()
   }
 
   readonly #onConnect = (event: CustomEvent<PeerId>): void => this.#open(event.detail)
@@ -113,17 +120,20 @@ export class LinkKeeper implements Runnable {
     let pauseMs = RETRY_MIN_MS
     while (!signal.aborted && libp2p.getConnections(peerId).length > 0) {
       const started = clock.monotonic()
+      let hurry = this.#hurry.signal
       try {
         const stream = await libp2p.dialProtocol(peerId, SYNC_PROTOCOL, { signal: AbortSignal.any([signal, AbortSignal.timeout(OPEN_MS)]) })
         const connection = libp2p.getConnections(peerId).find((candidate) => candidate.streams.includes(stream))
         if (connection === undefined || signal.aborted) stream.abort(new Error('the connection is gone'))
         else await this.#run(streamLink(stream, connection))
+        hurry = this.#hurry.signal // what changed while the link was open is over
       } catch (error) {
         if (signal.aborted) return
         log.debug('a link could not be opened', { peer, error })
       }
       pauseMs = clock.monotonic() - started > SETTLED_MS ? RETRY_MIN_MS : Math.min(2 * pauseMs, RETRY_MAX_MS)
-      await clock.sleep(pauseMs / 2 + randomBelow(random, pauseMs), signal)
+      await clock.sleep(pauseMs / 2 + randomBelow(random, pauseMs), AbortSignal.any([signal, hurry]))
+      if (hurry.aborted) pauseMs = RETRY_MIN_MS
     }
   }
 
