@@ -53,8 +53,18 @@ function printTable(out: Sink, rows: readonly OutboxInfo[]): void {
   out.line({ style: 'dim', text: `${line(HEAD)}${HEAD.at(-1) ?? ''}` })
   rows.forEach((row, i) => {
     out.line(line(cells[i] ?? []), { style: row.state === 'carried' ? 'good' : 'bold', text: stateOf(row) })
-    for (const { device, until } of row.custody) out.line({ style: 'dim', text: `  carried by ${shortId(device)} until ${clockTime(until)}` })
+    for (const line of chainOf(row.custody, undefined)) out.line({ style: 'dim', text: line })
   })
+}
+
+/** Who carries it, and under each of them whom they gave it to. */
+function chainOf(custody: OutboxInfo['custody'], from: string | undefined): string[] {
+  return custody
+    .filter((one) => one.from === from)
+    .flatMap(({ device, until, hops }) => {
+      const said = from === undefined ? 'carried by' : 'handed on to'
+      return [`${'  '.repeat(hops)}${said} ${shortId(device)} until ${clockTime(until)}`, ...chainOf(custody, device)]
+    })
 }
 
 function ageOf({ since }: OutboxInfo): string {

@@ -17,6 +17,10 @@ import { type CustodyReceipt, custodyKey, decodeCustodyReceipt, encodeCustodyRec
 export interface Custody {
   readonly device: DeviceId
   readonly untilMs: number
+  /** Who gave it to that device; absent when this node did. */
+  readonly from?: DeviceId
+  /** Hand-overs from here to that device: 1 when this node gave it. */
+  readonly hops: number
 }
 
 /** One envelope that this node waits for. */
@@ -30,10 +34,15 @@ export interface OutboxEntry {
   readonly custody: readonly Custody[]
 }
 
+interface Promised {
+  readonly untilMs: number
+  readonly from: DeviceId | undefined
+}
+
 interface Row {
   readonly to: Address
   readonly priority: Priority
-  readonly custody: Map<DeviceId, number>
+  readonly custody: Map<DeviceId, Promised>
   attempts: number
 }
 
@@ -114,12 +123,15 @@ export class CustodyLedger {
 
   /** True when `device` has signed that it carries `id`, and still has to. */
   hasCustody(id: EnvelopeId, device: DeviceId): boolean {
-    return (this.#rows.get(id)?.custody.get(device) ?? 0) > this.#now()
+    return (this.#rows.get(id)?.custody.get(device)?.untilMs ?? 0) > this.#now()
   }
 
-  /** Keeps a receipt whose signature was verified, for those of its ids that wait here and have not {@link MAX_CUSTODIANS} already. */
+  /**
+   * Keeps a receipt whose signature was verified, for those of its ids that wait here and have not
+   * {@link MAX_CUSTODIANS} already. One that was forwarded has to continue the chain: who handed over must be in it.
+   */
   recordCustody(tx: Transaction, receipt: CustodyReceipt): void {
-    const waiting = receipt.ids.filter((id) => this.#hasPlaceFor(id, receipt.custodian))
+    const waiting = receipt.ids.filter((id) => this.#hasPlaceFor(id, receipt))
     if (waiting.length === 0) return
     const key = custodyKey(receipt)
     tx.put(TABLES.custody, key, encodeCustodyReceipt(receipt))
@@ -193,9 +205,10 @@ export class CustodyLedger {
     return { queued: this.#rows.size - carried, carried }
   }
 
-  #hasPlaceFor(id: EnvelopeId, custodian: DeviceId): boolean {
+  #hasPlaceFor(id: EnvelopeId, { custodian, from }: CustodyReceipt): boolean {
     const custody = this.#rows.get(id)?.custody
-    return custody !== undefined && (custody.size < MAX_CUSTODIANS || custody.has(custodian))
+    if (custody === undefined || (from !== undefined && !custody.has(from))) return false
+    return custody.size < MAX_CUSTODIANS || custody.has(custodian)
   }
 
   #index(key: Uint8Array, receipt: CustodyReceipt, ids: readonly EnvelopeId[]): void {
@@ -204,7 +217,11 @@ export class CustodyLedger {
     for (const id of ids) {
       const row = this.#rows.get(id)
       if (row === undefined) continue
-      row.custody.set(receipt.custodian, Math.max(receipt.untilMs, row.custody.get(receipt.custodian) ?? 0))
+      const before = row.custody.get(receipt.custodian)
+      row.custody.set(receipt.custodian, {
+        untilMs: Math.max(receipt.untilMs, before?.untilMs ?? 0),
+        from: before === undefined ? receipt.from : receipt.from && before.from, // what this node gave itself comes first
+      })
       waiting.add(id)
       this.#receiptsOf.set(id, (this.#receiptsOf.get(id) ?? new Set()).add(name))
     }
@@ -224,12 +241,21 @@ export class CustodyLedger {
 }
 
 function isCarried(custody: Row['custody'], nowMs: number): boolean {
-  for (const untilMs of custody.values()) if (untilMs > nowMs) return true
+  for (const { untilMs } of custody.values()) if (untilMs > nowMs) return true
   return false
 }
 
+/** Hand-overs from here to `device`; bounded, should rows of another order lead in a circle. */
+function hopsTo(custody: Row['custody'], device: DeviceId): number {
+  let hops = 1
+  for (let from = custody.get(device)?.from; from !== undefined && hops < MAX_CUSTODIANS; from = custody.get(from)?.from) hops += 1
+  return hops
+}
+
 function entryOf(id: EnvelopeId, row: Row, nowMs: number): OutboxEntry {
-  const custody = [...row.custody].map(([device, untilMs]) => ({ device, untilMs }))
+  const custody = [...row.custody].map(([device, { untilMs, from }]) => {
+    return { device, untilMs, ...(from === undefined ? {} : { from }), hops: hopsTo(row.custody, device) }
+  })
   const { to, priority, attempts } = row
   return { id, to, priority, state: isCarried(row.custody, nowMs) ? 'carried' : 'queued', attempts, custody }
 }

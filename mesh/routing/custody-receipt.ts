@@ -17,6 +17,13 @@ export interface CustodyReceipt {
   readonly untilMs: number
   readonly ids: readonly EnvelopeId[]
   readonly signature: Uint8Array
+  /** Who handed the envelopes over; absent when it was this node. */
+  readonly from?: DeviceId
+}
+
+/** A promise that somebody else was given, and passed on. */
+export interface ForwardedReceipt extends CustodyReceipt {
+  readonly from: DeviceId
 }
 
 const LABEL = encodeUtf8('qpq custody 1\0')
@@ -34,11 +41,13 @@ export function isCustodySigned(crypto: Crypto, from: DeviceId, receipt: Custody
   return crypto.ed25519Verify(deviceKeyOf(receipt.custodian), custodyMessage(from, receipt.untilMs, receipt.ids), receipt.signature)
 }
 
-/** Custodian (32) ‖ until (48) ‖ u16 count × id ‖ signature: the receipt as it is kept. */
+/** Custodian (32) ‖ until (48) ‖ u16 count × id ‖ signature ‖ who handed over (32) unless this node did: the receipt as it is kept. */
 export function encodeCustodyReceipt(receipt: CustodyReceipt): Uint8Array {
-  const writer = new ByteWriter(104 + receipt.ids.length * ENVELOPE_ID_BYTES).bytes(deviceKeyOf(receipt.custodian)).u48(receipt.untilMs).u16(receipt.ids.length)
+  const writer = new ByteWriter(136 + receipt.ids.length * ENVELOPE_ID_BYTES).bytes(deviceKeyOf(receipt.custodian)).u48(receipt.untilMs).u16(receipt.ids.length)
   for (const id of receipt.ids) writer.bytes(idBytes(id))
-  return writer.bytes(receipt.signature).finish()
+  writer.bytes(receipt.signature)
+  if (receipt.from !== undefined) writer.bytes(deviceKeyOf(receipt.from))
+  return writer.finish()
 }
 
 /** The receipt in a row. @throws MeshError `MESH_BYTES_*` when the row is damaged */
@@ -48,8 +57,9 @@ export function decodeCustodyReceipt(row: Uint8Array): CustodyReceipt {
   const untilMs = reader.u48()
   const ids = Array.from({ length: reader.count16(ENVELOPE_ID_BYTES) }, () => envelopeIdOf(reader.bytes(ENVELOPE_ID_BYTES)))
   const signature = copyBytes(reader.bytes(SIGNATURE_BYTES))
+  const from = reader.remaining > 0 ? { from: deviceIdOf(reader.bytes(PUBLIC_KEY_BYTES)) } : {}
   reader.end()
-  return { custodian, untilMs, ids, signature }
+  return { custodian, untilMs, ids, signature, ...from }
 }
 
 /** The key that a receipt is kept under. */

@@ -79,6 +79,33 @@ describe('the ledger', () => {
     assert.deepEqual(again.list(), [])
   })
 
+  it('takes a promise that was passed on only where who handed over is in the chain, and keeps that', async () => {
+    const db = await Database.open(memoryLevel(), { log: silentLog })
+    const ledger = await CustodyLedger.open(db)
+    const [one, two] = [anEnvelope(), anEnvelope()]
+    await db.transaction((tx) => {
+      ledger.enqueue(tx, one)
+      ledger.enqueue(tx, two)
+    })
+    const first = receiptFor([one.id])
+    const next = { ...receiptFor([one.id, two.id], 77), from: first.custodian }
+    await db.transaction((tx) => ledger.recordCustody(tx, next))
+    assert.deepEqual(ledger.counts(), { queued: 2, carried: 0 })
+    await db.transaction((tx) => ledger.recordCustody(tx, first))
+    await db.transaction((tx) => ledger.recordCustody(tx, next))
+    assert.deepEqual(ledger.counts(), { queued: 1, carried: 1 })
+    for (const opened of [ledger, await CustodyLedger.open(db)]) {
+      const custody = opened.get(one.id)?.custody.map(({ device, from, hops }) => [device, from, hops]) ?? []
+      assert.deepEqual(
+        new Map(custody.map((row) => [row[0], row])),
+        new Map([
+          [first.custodian, [first.custodian, undefined, 1]],
+          [next.custodian, [next.custodian, first.custodian, 2]],
+        ]),
+      )
+    }
+  })
+
   it('holds nobody to a promise that has run out', async () => {
     const db = await Database.open(memoryLevel(), { log: silentLog })
     const envelope = anEnvelope()

@@ -12,6 +12,7 @@ import type { Claims } from './claims.ts'
 import { isOver, isSpent } from './decisions.ts'
 import type { ExchangeDeps } from './deps.ts'
 import { Feed } from './feed.ts'
+import type { Forwards } from './forwards.ts'
 import type { HelloFrame } from './frames.ts'
 import { type Horizon, sharedDays } from './horizon.ts'
 import { IncomingOffers, OutgoingOffers } from './offers.ts'
@@ -27,6 +28,7 @@ export interface Shared {
   readonly deps: ExchangeDeps
   readonly arrivals: Arrivals
   readonly claims: Claims
+  readonly forwards: Forwards
   readonly counters: SyncCounters
   readonly carried: CarriedIds
   /** Bytes that each peer may still be given of what it asked for. */
@@ -50,6 +52,8 @@ export interface Greeted {
   /** The peer's wall clock minus ours when its HELLO arrived, in ms. */
   readonly clockOffsetMs: number
   readonly knownDevices: number
+  /** True when the peer takes receipts between others. */
+  readonly takesForwarded: boolean
   /** Addresses that the peer may collect for, by grants that were checked. */
   readonly addresses: ReadonlySet<Address>
   /** What the peer owns: sent without asking. */
@@ -90,6 +94,7 @@ export class Books {
       grants: grants(),
       held: shared.carried.size,
       keptDays: Math.min(Math.ceil(store.limits.retentionMs / DAY_MS), MAX_U8),
+      takesForwarded: true,
     }
     this.putOff = new PutOff(shared.deps.random)
   }
@@ -112,6 +117,7 @@ export class Books {
     this.greeted = {
       clockOffsetMs,
       knownDevices: hello.knownDevices,
+      takesForwarded: hello.takesForwarded === true,
       addresses,
       pushes: new Feed(arrivals, () => walkOwned(deps.store, addresses)),
       offers,

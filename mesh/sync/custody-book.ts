@@ -3,6 +3,7 @@ import { MeshError } from '#mesh/errors'
 import type { EnvelopeId } from '#mesh/ids'
 import { type CustodyReceipt, isCustodySigned } from '#mesh/routing'
 import type { Books } from './books.ts'
+import { passBack } from './forwards.ts'
 import type { TakenFrame } from './frames.ts'
 import { violation } from './offers.ts'
 
@@ -28,8 +29,9 @@ export function confirm(books: Books, taken: TakenFrame): Confirmed[] {
 
 /** Writes down who carries what now, and takes the copies that were handed over off our own. */
 export async function recordCustody(books: Books, taken: TakenFrame, confirmed: readonly Confirmed[]): Promise<void> {
-  const { db, store, ledger } = books.shared.deps
+  const { db, store, ledger, device } = books.shared.deps
   const receipt = receiptOf(books, taken)
+  passBack(books, { ...receipt, from: device }, books.link.peer)
   await db.transaction((tx) => {
     ledger.recordCustody(tx, receipt)
     for (const { id, copies } of confirmed) {

@@ -9,6 +9,7 @@ import type { Shared, SyncCounters } from './books.ts'
 import { CarriedIds } from './carried.ts'
 import { Claims } from './claims.ts'
 import type { ExchangeDeps } from './deps.ts'
+import { Forwards } from './forwards.ts'
 import { MAX_ARRIVALS, SERVED_BYTES_PER_MINUTE, TICK_MS } from './limits.ts'
 import { Session } from './session.ts'
 
@@ -65,6 +66,7 @@ export class Exchange implements Runnable {
       deps,
       arrivals: new Arrivals(options.maxArrivals ?? MAX_ARRIVALS),
       claims: new Claims(),
+      forwards: new Forwards(() => this.#wakeAll()),
       carried: new CarriedIds(deps, (address) => ownAddresses.has(address)),
       served: new TokenBuckets(deps.clock, { perSecond: served / 60, burst: served }),
       counters: { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, envelopesIn: 0, envelopesOut: 0, offences: 0 },

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { isMeshError, MeshError } from '#mesh/errors'
-import { envelopeIdOf } from '#mesh/ids'
+import { deviceIdOf, envelopeIdOf } from '#mesh/ids'
 import { MAX_FRAME_BYTES } from '#mesh/ports'
 import { decodeFrame, encodeFrame, type Frame, REFUSAL_REASONS } from './frames.ts'
 
 const exact = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length })
 const id = exact(32).map(envelopeIdOf)
+const device = exact(32).map(deviceIdOf)
 const u48 = fc.integer({ min: 0, max: 2 ** 48 - 1 })
 const u8 = fc.nat(255)
 
@@ -21,8 +22,9 @@ const ANY: Record<Frame['type'], fc.Arbitrary<Frame>> = {
         grants: fc.array(fc.record({ inboxKey: exact(32), untilMs: u48, signature: exact(64) }), { maxLength: 16 }),
       }),
       fc.oneof(fc.constant({}), fc.record({ held: fc.nat(4_294_967_295), keptDays: u8 })),
+      fc.oneof(fc.constant({}), fc.constant({ takesForwarded: true })),
     )
-    .map(([hello, reconciles]) => ({ ...hello, ...reconciles })),
+    .map(([hello, reconciles, forwards]) => ({ ...hello, ...reconciles, ...forwards })),
   offer: fc.record({
     type: fc.constant('offer' as const),
     offers: fc.array(fc.record({ id, classByte: u8, size: fc.nat(65_535), tell: fc.boolean() }), { maxLength: 128 }),
@@ -39,6 +41,14 @@ const ANY: Record<Frame['type'], fc.Arbitrary<Frame>> = {
   }),
   synced: fc.constant({ type: 'synced' as const }),
   large: fc.record({ type: fc.constant('large' as const), bytes: fc.uint8Array({ maxLength: 65_535 }) }),
+  forwarded: fc.record({
+    type: fc.constant('forwarded' as const),
+    custodian: device,
+    from: device,
+    untilMs: u48,
+    ids: fc.array(id, { maxLength: 1_024 }),
+    signature: exact(64),
+  }),
   reconcile: fc.record({ type: fc.constant('reconcile' as const), scope: u8, message: fc.uint8Array({ maxLength: 65_534 }) }),
 }
 
@@ -100,7 +110,7 @@ describe('sync frames', () => {
     hello.set([1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17])
     assert.throws(() => decodeFrame(hello), code('MESH_BYTES_INVALID'))
     assert.throws(() => decodeFrame(Uint8Array.of(1, 2, 0)), code('MESH_VERSION_UNKNOWN'))
-    assert.throws(() => decodeFrame(Uint8Array.of(10)), code('MESH_PROTOCOL_VIOLATION'))
+    assert.throws(() => decodeFrame(Uint8Array.of(11)), code('MESH_PROTOCOL_VIOLATION'))
     assert.throws(() => decodeFrame(Uint8Array.of(0)), code('MESH_PROTOCOL_VIOLATION'))
     assert.throws(() => decodeFrame(new Uint8Array(0)), code('MESH_BYTES_TRUNCATED'))
     assert.throws(() => decodeFrame(new Uint8Array(MAX_FRAME_BYTES + 1)), code('MESH_FRAME_TOO_LARGE'))
@@ -119,7 +129,7 @@ describe('sync frames', () => {
   })
 
   it('reads a HELLO of a later version as far as it knows it', () => {
-    const later = decodeFrame(new Uint8Array(Buffer.from('010103000000000002000300000001041effff', 'hex')))
+    const later = decodeFrame(new Uint8Array(Buffer.from('010105000000000002000300000001041effff', 'hex')))
     assert.deepEqual(later, { type: 'hello', nowMs: 2, knownDevices: 3, grants: [], held: 260, keptDays: 30 })
     assert.throws(() => decodeFrame(new Uint8Array(Buffer.from('010101000000000002000300000001041eff', 'hex'))), code('MESH_BYTES_TRAILING'))
   })

@@ -12,6 +12,7 @@
  * 7 SYNCED     nothing
  * 8 LARGE      the bytes of one envelope that fits into no other frame
  * 9 RECONCILE  u8 scope=0, a message of riblt/messages.ts
+ * 10 FORWARDED custodian 32, device that handed over 32, then as TAKEN: a receipt between others; only to who has flag 2
  * ```
  *
  * Decoding checks every count against the bytes that are there before it allocates, and gives views:
@@ -20,12 +21,12 @@
  */
 import { ByteReader, ByteWriter } from '#mesh/codec'
 import { MeshError } from '#mesh/errors'
-import { ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes, PUBLIC_KEY_BYTES } from '#mesh/ids'
+import { type DeviceId, deviceIdOf, deviceKeyOf, ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes, PUBLIC_KEY_BYTES } from '#mesh/ids'
 import { MAX_FRAME_BYTES } from '#mesh/ports'
 import { MAX_ANSWER_IDS, MAX_GRANTS, MAX_OFFER_IDS, SYNC_VERSION } from './limits.ts'
 
 /** The type byte of each frame. */
-export const FRAME_TYPE = { hello: 1, offer: 2, want: 3, envelopes: 4, taken: 5, refused: 6, synced: 7, large: 8, reconcile: 9 } as const
+export const FRAME_TYPE = { hello: 1, offer: 2, want: 3, envelopes: 4, taken: 5, refused: 6, synced: 7, large: 8, reconcile: 9, forwarded: 10 } as const
 
 /** The scope of RECONCILE: everything that is carried. There is no other yet. */
 export const ALL_CARRIED = 0
@@ -34,8 +35,9 @@ export const ALL_CARRIED = 0
 export const REFUSAL_REASONS = ['gone', 'duplicate', 'retracted', 'expired', 'quota', 'rate', 'hops', 'full', 'invalid'] as const
 export type RefusalReason = (typeof REFUSAL_REASONS)[number]
 
-/** Bit 0 of the flags of a HELLO. */
+/** Bits of the flags of a HELLO. */
 const RECONCILES = 1
+const TAKES_FORWARDED = 2
 const SIGNATURE_BYTES = 64
 const GRANT_BYTES = PUBLIC_KEY_BYTES + 6 + SIGNATURE_BYTES
 const OFFER_BYTES = ENVELOPE_ID_BYTES + 4
@@ -62,6 +64,8 @@ export interface HelloFrame {
   readonly held?: number
   /** How long it keeps them, in days; 0 when it does not say. */
   readonly keptDays?: number
+  /** True for one that takes FORWARDED. */
+  readonly takesForwarded?: boolean
 }
 
 /** One envelope that the sender holds. `tell`: answer with TAKEN when you carry it already. */
@@ -89,6 +93,13 @@ export interface TakenFrame {
   readonly signature: Uint8Array
 }
 
+/** A custody receipt of somebody else: `custodian` has it from `from`. */
+export interface ForwardedFrame extends Omit<TakenFrame, 'type'> {
+  readonly type: 'forwarded'
+  readonly custodian: DeviceId
+  readonly from: DeviceId
+}
+
 export interface Refusal {
   readonly id: EnvelopeId
   readonly reason: RefusalReason
@@ -104,6 +115,7 @@ export type Frame =
   | { readonly type: 'synced' }
   | { readonly type: 'large'; readonly bytes: Uint8Array }
   | { readonly type: 'reconcile'; readonly scope: number; readonly message: Uint8Array }
+  | ForwardedFrame
 
 /** The bytes of a frame. A frame that is too large or has a number out of range is our own fault: `MESH_INTERNAL`. */
 export function encodeFrame(frame: Frame): Uint8Array {
@@ -135,7 +147,8 @@ function sizeHint(frame: Frame): number {
       return ENVELOPES_HEAD_BYTES + frame.offers.length * OFFER_BYTES
     case 'want':
     case 'taken':
-      return 128 + frame.ids.length * ENVELOPE_ID_BYTES
+    case 'forwarded':
+      return 192 + frame.ids.length * ENVELOPE_ID_BYTES
     default:
       return 256
   }
@@ -146,7 +159,7 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
     case 'hello':
       writer
         .u8(SYNC_VERSION)
-        .u8(frame.held === undefined ? 0 : RECONCILES)
+        .u8((frame.held === undefined ? 0 : RECONCILES) | (frame.takesForwarded === true ? TAKES_FORWARDED : 0))
         .u48(frame.nowMs)
         .u16(frame.knownDevices)
         .u8(atMost(frame.grants.length, MAX_GRANTS))
@@ -171,7 +184,9 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
       writer.u16(frame.envelopes.length)
       for (const { hops, copies, ageS, bytes } of frame.envelopes) writer.u8(hops).u8(copies).u32(ageS).bytes16(bytes)
       return
+    case 'forwarded':
     case 'taken':
+      if (frame.type === 'forwarded') writer.bytes(deviceKeyOf(frame.custodian)).bytes(deviceKeyOf(frame.from))
       writer.u48(frame.untilMs).u16(atMost(frame.ids.length, MAX_ANSWER_IDS))
       for (const id of frame.ids) writer.bytes(idBytes(id))
       writer.bytes(exactly(frame.signature, SIGNATURE_BYTES))
@@ -200,9 +215,11 @@ function readBody(reader: ByteReader, type: number): Frame {
       return { type: 'want', ids: readList(reader, ENVELOPE_ID_BYTES, MAX_OFFER_IDS, readId) }
     case FRAME_TYPE.envelopes:
       return { type: 'envelopes', envelopes: readList(reader, CARRIED_OVERHEAD_BYTES, MAX_FRAME_BYTES, readCarried) }
-    case FRAME_TYPE.taken: {
-      const untilMs = reader.u48()
-      return { type: 'taken', untilMs, ids: readList(reader, ENVELOPE_ID_BYTES, MAX_ANSWER_IDS, readId), signature: reader.bytes(SIGNATURE_BYTES) }
+    case FRAME_TYPE.taken:
+      return { type: 'taken', ...readPromise(reader) }
+    case FRAME_TYPE.forwarded: {
+      const [custodian, from] = [deviceIdOf(reader.bytes(PUBLIC_KEY_BYTES)), deviceIdOf(reader.bytes(PUBLIC_KEY_BYTES))]
+      return { type: 'forwarded', custodian, from, ...readPromise(reader) }
     }
     case FRAME_TYPE.refused:
       return { type: 'refused', refusals: readList(reader, REFUSAL_BYTES, MAX_ANSWER_IDS, readRefusal) }
@@ -229,8 +246,9 @@ function readHello(reader: ByteReader): HelloFrame {
   const grants: GrantClaim[] = []
   for (let i = 0; i < count; i++) grants.push({ inboxKey: reader.bytes(PUBLIC_KEY_BYTES), untilMs: reader.u48(), signature: reader.bytes(SIGNATURE_BYTES) })
   const reconciles = (flags & RECONCILES) === 0 ? {} : { held: reader.u32(), keptDays: reader.u8() }
-  if (flags > RECONCILES) reader.rest()
-  return { type: 'hello', nowMs, knownDevices, grants, ...reconciles }
+  if (flags > (RECONCILES | TAKES_FORWARDED)) reader.rest()
+  const forwards = (flags & TAKES_FORWARDED) === 0 ? {} : { takesForwarded: true }
+  return { type: 'hello', nowMs, knownDevices, grants, ...reconciles, ...forwards }
 }
 
 function readList<T>(reader: ByteReader, itemBytes: number, limit: number, read: (reader: ByteReader) => T): T[] {
@@ -238,6 +256,11 @@ function readList<T>(reader: ByteReader, itemBytes: number, limit: number, read:
   const items: T[] = []
   for (let i = 0; i < count; i++) items.push(read(reader))
   return items
+}
+
+function readPromise(reader: ByteReader): Omit<TakenFrame, 'type'> {
+  const untilMs = reader.u48()
+  return { untilMs, ids: readList(reader, ENVELOPE_ID_BYTES, MAX_ANSWER_IDS, readId), signature: reader.bytes(SIGNATURE_BYTES) }
 }
 
 function readId(reader: ByteReader): EnvelopeId {

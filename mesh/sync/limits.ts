@@ -117,6 +117,16 @@ export const MAX_CLOCK_OFFSET_MS = 86_400_000
  */
 export const SERVED_BYTES_PER_MINUTE = { router: 16_000_000, pi: 128_000_000, relay: 512_000_000 } as const
 
+/** Ids in the receipts that wait to be passed back to those whom their envelopes came from, in all: about a megabyte. */
+export const MAX_FORWARD_IDS = 16_384
+
+/** Forwarded receipts that are remembered so that none goes round: 300 bytes each. */
+export const MAX_FORWARDED_SIGNATURES = 2_048
+
+/** Forwarded receipts taken from a peer before further ones are passed over; {@link FORWARDED_PER_TICK} are forgotten each second. A signature to check costs 0.2 ms on a desk. */
+export const MAX_FORWARDED = 256
+export const FORWARDED_PER_TICK = 16
+
 /** A map entry with a shared 43-character id as its key, in bytes, as V8 counts it; rounded up. */
 const ID_ENTRY_BYTES = 96
 

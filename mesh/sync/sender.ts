@@ -46,7 +46,7 @@ export class Sender {
   }
 
   async #round(greeted: Greeted): Promise<boolean> {
-    const answered = await this.#sendAnswers()
+    const answered = (await this.#sendAnswers()) || (await this.#sendForwarded(greeted))
     const pushed = await this.#sendPushes(greeted.pushes)
     const reconciled = await this.#sendReconciling(greeted)
     const served = await this.#sendWanted()
@@ -88,6 +88,14 @@ export class Sender {
     const refusals = answers.takeRefusals()
     if (refusals.length > 0) await this.#send({ type: 'refused', refusals })
     return true
+  }
+
+  /** One receipt of somebody who has envelopes that came from the peer. */
+  async #sendForwarded({ takesForwarded }: Greeted): Promise<boolean> {
+    const { shared, link } = this.#books
+    const receipt = takesForwarded ? shared.forwards.take(link.peer) : undefined
+    if (receipt !== undefined) await this.#send({ type: 'forwarded', ...receipt })
+    return receipt !== undefined
   }
 
   /** One frame of what the peer owns. */

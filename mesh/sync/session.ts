@@ -16,10 +16,12 @@ import { Books, type Greeted, type Shared } from './books.ts'
 import { confirm, recordCustody } from './custody-book.ts'
 import { isPassing } from './decisions.ts'
 import { admit, arriving, settle } from './door.ts'
+import { takeForwarded } from './forwards.ts'
 import { ALL_CARRIED, type CarriedEnvelope, decodeFrame, type Frame, type Refusal, type TakenFrame } from './frames.ts'
-import { ANSWER_MS, MAX_FRAMES_AT_DOOR, MAX_STRAY_IDS, STALL_MS } from './limits.ts'
+import { ANSWER_MS, FORWARDED_PER_TICK, MAX_FORWARDED, MAX_FRAMES_AT_DOOR, MAX_STRAY_IDS, STALL_MS } from './limits.ts'
 import { violation } from './offers.ts'
 import { Sender } from './sender.ts'
+import { ownWaiting } from './walks.ts'
 
 export class Session {
   readonly books: Books
@@ -33,6 +35,7 @@ export class Session {
   #isPeerSynced = false
   #isOver = false
   #strayIds = 0
+  #forwardedFrames = 0
   #isSending = false
   #lastProgressMs: number
 
@@ -95,6 +98,7 @@ export class Session {
     if (due !== undefined && greeted !== undefined) this.#tryAgain(due, greeted)
     if (due !== undefined || incoming.hasWaiting || outgoing.wanted.length > 0) bell.ring()
     this.#strayIds = Math.max(0, this.#strayIds - 1)
+    this.#forwardedFrames = Math.max(0, this.#forwardedFrames - FORWARDED_PER_TICK)
     const idleMs = nowMs - this.#lastProgressMs
     const isOwed = greeted === undefined || this.#isSending
     if ((isOwed && idleMs > STALL_MS) || (outgoing.isOwed && idleMs > ANSWER_MS)) {
@@ -102,14 +106,12 @@ export class Session {
     }
   }
 
-  /** Something changed: what the peer had no room for is tried again at once. With `all`, so is whatever it has not confirmed. */
+  /** Something changed: what the peer had no room for is tried again at once. With `all`, so is what was written here and it has not confirmed. */
   hurry(all: boolean): void {
-    const { putOff, greeted } = this.books
-    putOff.hurry(this.#shared.deps.clock.monotonic())
-    if (all) {
-      greeted?.pushes.walkAgain()
-      greeted?.offers.walkAgain()
-    }
+    const { deps } = this.#shared
+    const { putOff, greeted, link } = this.books
+    putOff.hurry(deps.clock.monotonic())
+    if (all && greeted !== undefined) this.#tryAgain({ ids: [...ownWaiting(deps, link.peer)].map(({ id }) => id), all: false }, greeted)
     this.tick()
     this.books.bell.ring()
   }
@@ -185,6 +187,9 @@ export class Session {
       }
       case 'taken':
         await this.#taken(frame)
+        break
+      case 'forwarded':
+        if (++this.#forwardedFrames <= MAX_FORWARDED) await this.#atTheDoor(() => takeForwarded(books, frame))
         break
       case 'refused':
         this.#refused(frame.refusals)

@@ -20,7 +20,7 @@ describe('the outbox as people see it', () => {
 
   it('names no time when none is known, or when whoever answers would not be given it', () => {
     assert.ok(!('nextAttemptAt' in info(entry, undefined)))
-    const carried: OutboxEntry = { ...entry, state: 'carried', custody: [{ device, untilMs: NOON_MS }] }
+    const carried: OutboxEntry = { ...entry, state: 'carried', custody: [{ device, untilMs: NOON_MS, hops: 1 }] }
     assert.ok(!('nextAttemptAt' in info(carried, NOON_MS)))
   })
 })

@@ -75,6 +75,6 @@ export function outboxInfo(entry: OutboxEntry, row: { to: string; sinceMs: numbe
     attempts,
     since: timeText(row.sinceMs),
     ...(row.nextMs === undefined || state !== 'queued' ? {} : { nextAttemptAt: timeText(row.nextMs) }),
-    custody: custody.map(({ device, untilMs }) => ({ device, until: timeText(untilMs) })),
+    custody: custody.map(({ device, untilMs, from, hops }) => ({ device, until: timeText(untilMs), ...(from === undefined ? {} : { from }), hops })),
   }
 }

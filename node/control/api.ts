@@ -153,7 +153,11 @@ export interface OutboxInfo {
    * or others carry it. Who comes sooner gets it sooner.
    */
   nextAttemptAt?: string
-  custody: Array<{ device: string; until: string }>
+  /**
+   * Who signed that they carry it. `from` is who gave it to them, absent when this node did; `hops` are the
+   * hand-overs from here. What a carrier gave to another shows once that carrier was met again.
+   */
+  custody: Array<{ device: string; until: string; from?: string; hops: number }>
 }
 
 /** What was tried at once. */
