@@ -4,13 +4,11 @@ import { encodeUtf8 } from './byte-reader.ts'
 /** Builds bytes for the wire, the mirror of `ByteReader`. All numbers are big-endian. */
 export class ByteWriter {
   #bytes: Uint8Array
-  #view: DataView
   #length = 0
 
   /** @param capacity expected size in bytes; it grows when that was too little. */
   constructor(capacity = 256) {
     this.#bytes = new Uint8Array(capacity)
-    this.#view = new DataView(this.#bytes.buffer)
   }
 
   get length(): number {
@@ -18,35 +16,25 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    const at = this.#grow(1) // first, because growing replaces the view
-    this.#view.setUint8(at, inRange(value, 0xff))
-    return this
+    return this.#number(inRange(value, 0xff), 1)
   }
 
   u16(value: number): this {
-    const at = this.#grow(2)
-    this.#view.setUint16(at, inRange(value, 0xffff))
-    return this
+    return this.#number(inRange(value, 0xffff), 2)
   }
 
   u32(value: number): this {
-    const at = this.#grow(4)
-    this.#view.setUint32(at, inRange(value, 0xffff_ffff))
-    return this
+    return this.#number(inRange(value, 0xffff_ffff), 4)
   }
 
   u48(value: number): this {
-    const at = this.#grow(6)
     inRange(value, 0xffff_ffff_ffff)
-    this.#view.setUint16(at, Math.floor(value / 0x1_0000_0000))
-    this.#view.setUint32(at + 2, value % 0x1_0000_0000)
-    return this
+    return this.#number(Math.floor(value / 0x1_0000_0000), 2).#number(value % 0x1_0000_0000, 4)
   }
 
   u64(value: bigint): this {
-    const at = this.#grow(8)
-    this.#view.setBigUint64(at, value)
-    return this
+    const whole = BigInt.asUintN(64, value)
+    return this.#number(Number(whole >> 32n), 4).#number(Number(whole & 0xffff_ffffn), 4)
   }
 
   bytes(bytes: Uint8Array): this {
@@ -71,6 +59,13 @@ export class ByteWriter {
     return this.#bytes.subarray(0, this.#length)
   }
 
+  /** Writes the lowest `length` bytes of a number, at most four; shifts cost less than a view that has to be made first. */
+  #number(value: number, length: number): this {
+    let at = this.#grow(length)
+    for (let shift = 8 * (length - 1); shift >= 0; shift -= 8) this.#bytes[at++] = value >>> shift
+    return this
+  }
+
   #grow(length: number): number {
     const at = this.#length
     const needed = at + length
@@ -78,7 +73,6 @@ export class ByteWriter {
       const bytes = new Uint8Array(Math.max(needed, this.#bytes.length * 2))
       bytes.set(this.#bytes.subarray(0, at))
       this.#bytes = bytes
-      this.#view = new DataView(bytes.buffer)
     }
     this.#length = needed
     return at

@@ -7,7 +7,7 @@
  * somebody is accepted. What nobody can ever read, and announcements by others than the person they are
  * about, go at once: both would count as ours, and so fill the store.
  */
-import { addressOfKey, compareStamps, type Envelope, isBelievable } from '#mesh/envelope'
+import { addressOfKey, compareStamps, type Envelope, expiryOf, isBelievable } from '#mesh/envelope'
 import { isMeshError } from '#mesh/errors'
 import { type Revocation, readRevocation } from '#mesh/identity'
 import { authorKeyOf, type EnvelopeId, envelopeIdOf, idBytes, type PersonId, personKeyOf } from '#mesh/ids'
@@ -246,7 +246,7 @@ export class Inbox implements Runnable {
   #consume(tx: Transaction, { id, address }: Envelope, reason: string): void {
     const { store } = this.#deps
     const meta = store.meta(id, tx)
-    if (meta !== undefined) store.bury(tx, id, address, meta.expiryMs)
+    if (meta !== undefined) store.bury(tx, id, address, expiryOf(meta, meta.firstSeenMs, meta.ageS))
     store.remove(tx, id, 'consumed')
     tx.onCommit(() => this.#count(reason))
   }

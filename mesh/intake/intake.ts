@@ -1,4 +1,4 @@
-import { decodeEnvelope, type Envelope, isEnvelopeSigned, type Passage, readRetraction } from '#mesh/envelope'
+import { decodeEnvelope, type Envelope, expiryOf, isEnvelopeSigned, type Passage, readRetraction } from '#mesh/envelope'
 import { type ErrorCode, isMeshError, MeshError } from '#mesh/errors'
 import { type Address, type AuthorKey, type DeviceId, type EnvelopeId, idBytes } from '#mesh/ids'
 import { type Clock, type Crypto, MAX_FRAME_BYTES } from '#mesh/ports'
@@ -215,11 +215,12 @@ export class Intake {
     if (retracts.length === 0) return
     const { store, clock, onRetracted } = this.#deps
     const { id: receipt, address } = envelope
-    const receiptExpiryMs = expiryWithin(envelope, clock.now(), 0, store.limits.retentionMs)
+    // By what their authors claim: others may keep them longer than this store does.
+    const receiptExpiryMs = expiryOf(envelope, clock.now(), 0)
     for (const id of retracts) {
       const meta = store.meta(id, tx)
       if (meta !== undefined && (meta.address !== address || (isOwned && meta.kind !== 'receipt'))) continue
-      store.bury(tx, id, address, Math.max(receiptExpiryMs, meta?.expiryMs ?? 0))
+      store.bury(tx, id, address, Math.max(receiptExpiryMs, meta === undefined ? 0 : expiryOf(meta, meta.firstSeenMs, meta.ageS)))
       if (meta !== undefined) store.remove(tx, id, 'retracted')
     }
     tx.emit({ kind: 'retracted', ids: retracts, receipt, address })

@@ -80,6 +80,17 @@ describe('tombstones', () => {
     assert.equal(store.usage().tombstones, 0)
   })
 
+  it('stand for as long as others may keep what they keep away, however short this store keeps things', async () => {
+    const { db, store, clock } = await memoryStore({ limits: { retentionMs: DAY_MS } })
+    const { id } = anEnvelope()
+    await db.transaction((tx) => store.bury(tx, id, anAddress(1), clock.now() + 40 * DAY_MS))
+    await clock.advance(29 * DAY_MS)
+    while ((await store.removeExpired(10)) > 0);
+    assert.equal(store.isRetracted(id, anAddress(1)), true)
+    await clock.advance(DAY_MS)
+    assert.equal(store.isRetracted(id, anAddress(1)), false)
+  })
+
   it('are bounded in all and per owner, and a flood forgets its own', async () => {
     const { db, store, clock } = await memoryStore({ limits: { maxTombstones: 40 } })
     const bury = (address: number) => db.transaction((tx) => store.bury(tx, anEnvelope().id, anAddress(address), clock.now() + DAY_MS))

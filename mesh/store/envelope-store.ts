@@ -10,7 +10,7 @@ import { pickVictims } from './eviction.ts'
 import { type Quota, STORED_OVERHEAD_BYTES, type StoreLimits } from './limits.ts'
 import { encodeMeta } from './meta-row.ts'
 import { TABLES } from './tables.ts'
-import { ClockJumps, endsInAnotherTime, expiryWithin, isFromAnotherTime, redate } from './time.ts'
+import { ClockJumps, endsInAnotherTime, expiryWithin, isFromAnotherTime, MAX_GRAVE_MS, redate } from './time.ts'
 import { Tombstones } from './tombstones.ts'
 import type { UsageScope } from './usage.ts'
 
@@ -73,7 +73,7 @@ export class EnvelopeStore {
     const until = this.#tombstones.until(id, address, tx !== undefined)
     if (until === undefined) return false
     const now = this.#deps.clock.now()
-    return until > now || endsInAnotherTime(until, now, this.limits.retentionMs) // laid before the clock was set: the sweep dates it anew
+    return until > now || endsInAnotherTime(until, now) // laid before the clock was set: the sweep dates it anew
   }
 
   ids(): Iterable<EnvelopeId> {
@@ -134,9 +134,9 @@ export class EnvelopeStore {
     return true
   }
 
-  /** Lays a tombstone: `id` does not come back to `address` until `untilMs`, at most the retention from now. */
+  /** Lays a tombstone: `id` does not come back to `address` until `untilMs`, at most 30 days from now: for as long as an envelope may live elsewhere. */
   bury(tx: Transaction, id: EnvelopeId, address: Address, untilMs: number): void {
-    this.#tombstones.put(tx, id, address, Math.min(untilMs, this.#deps.clock.now() + this.limits.retentionMs))
+    this.#tombstones.put(tx, id, address, Math.min(untilMs, this.#deps.clock.now() + MAX_GRAVE_MS))
   }
 
   /**
@@ -174,7 +174,7 @@ export class EnvelopeStore {
   async #redate(now: number, jumpMs: number, limit: number): Promise<number> {
     const { retentionMs } = this.limits
     const metas = take(this.#index.all(), Number.POSITIVE_INFINITY, (meta) => isFromAnotherTime(meta.firstSeenMs, now))
-    const graves = take(this.#tombstones.entries(), Number.POSITIVE_INFINITY, ({ untilMs }) => endsInAnotherTime(untilMs, now, retentionMs))
+    const graves = take(this.#tombstones.entries(), Number.POSITIVE_INFINITY, ({ untilMs }) => endsInAnotherTime(untilMs, now))
     for (let at = 0; at < Math.max(metas.length, graves.length); at += limit) {
       await this.#db.transaction((tx) => {
         for (const { id } of metas.slice(at, at + limit)) {
@@ -183,7 +183,7 @@ export class EnvelopeStore {
           const firstSeenMs = redate(meta.firstSeenMs, now, jumpMs)
           this.#rewrite(tx, { ...meta, firstSeenMs, expiryMs: expiryWithin(meta, firstSeenMs, meta.ageS, retentionMs) })
         }
-        for (const { id, address } of graves.slice(at, at + limit)) this.#tombstones.set(tx, id, address, now + retentionMs)
+        for (const { id, address } of graves.slice(at, at + limit)) this.#tombstones.set(tx, id, address, now + MAX_GRAVE_MS)
       })
     }
     if (metas.length + graves.length > 0) this.#deps.log.info('the clock changed; what it had dated was dated anew', { envelopes: metas.length, jumpMs })

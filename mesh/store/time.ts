@@ -1,4 +1,4 @@
-import { expiryOf, PLAUSIBLE_SINCE_MS } from '#mesh/envelope'
+import { expiryOf, MAX_LIFETIME_S, PLAUSIBLE_SINCE_MS } from '#mesh/envelope'
 import type { Clock } from '#mesh/ports'
 import type { EnvelopeMeta } from './envelope-meta.ts'
 
@@ -15,9 +15,12 @@ export function isFromAnotherTime(thenMs: number, nowMs: number): boolean {
   return nowMs >= PLAUSIBLE_SINCE_MS && (thenMs < PLAUSIBLE_SINCE_MS || thenMs > nowMs + MAX_AHEAD_MS)
 }
 
+/** The longest that a tombstone stands, in ms: others may keep for so long what it keeps away, whatever is kept here. */
+export const MAX_GRAVE_MS = MAX_LIFETIME_S * 1_000
+
 /** True when a tombstone that stands until `untilMs` was not laid by the clock that says `nowMs`. */
-export function endsInAnotherTime(untilMs: number, nowMs: number, retentionMs: number): boolean {
-  return nowMs >= PLAUSIBLE_SINCE_MS && (untilMs < PLAUSIBLE_SINCE_MS || untilMs > nowMs + retentionMs + MAX_AHEAD_MS)
+export function endsInAnotherTime(untilMs: number, nowMs: number): boolean {
+  return nowMs >= PLAUSIBLE_SINCE_MS && (untilMs < PLAUSIBLE_SINCE_MS || untilMs > nowMs + MAX_GRAVE_MS + MAX_AHEAD_MS)
 }
 
 /**
