@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { signEnvelope } from '#mesh/envelope'
 import { deriveAuthorSeed } from '#mesh/identity'
 import { silentLog } from '#mesh/ports'
-import { issueGrant } from '#mesh/routing'
+import { Encounters, issueGrant } from '#mesh/routing'
 import { spawn } from '#mesh/runtime'
 import { Exchange } from '#mesh/sync'
 import { linkPair, settle } from '#mesh/testing'
@@ -31,7 +31,19 @@ describe('people who are not heard', () => {
   async function exchangeOf({ db, store, intake, ledger, device, deviceSeed, keys }: MeshPerson): Promise<Exchange> {
     const grant = issueGrant(crypto, keys.inboxSeed, device, stage.clock.now() + 86_400_000)
     const sign = (message: Uint8Array): Uint8Array => crypto.ed25519Sign(deviceSeed, message)
-    const parts = { db, store, intake, ledger, device, sign, crypto, random: seededRandom(device), clock: stage.clock, log: silentLog }
+    const parts = {
+      db,
+      store,
+      intake,
+      ledger,
+      device,
+      sign,
+      crypto,
+      random: seededRandom(device),
+      clock: stage.clock,
+      log: silentLog,
+      encounters: new Encounters(stage.clock),
+    }
     const exchange = new Exchange({ ...parts, grants: () => [grant], knownDevices: () => 3 })
     await exchange.start()
     exchanges.push(exchange)

@@ -1,4 +1,7 @@
+export { BestSeen } from './best-seen.ts'
 export { type CollectGrant, isGrantValid, issueGrant } from './collect-grant.ts'
 export { type Custody, CustodyLedger, type OutboxEntry } from './custody-ledger.ts'
 export { type CustodyReceipt, custodyMessage, type ForwardedReceipt, isCustodySigned } from './custody-receipt.ts'
+export { EncounterBook } from './encounter-book.ts'
+export { Encounters } from './encounters.ts'
 export { HOP_LIMIT, INITIAL_COPIES, type Plan, planFor, type RoutingFacts, SMALL_MESH_DEVICES } from './plan.ts'

@@ -18,14 +18,25 @@ const [A, B, C] = [1, 2, 3].map((n) => deviceIdOf(crypto.ed25519PublicKey(aSeed(
 
 describe('a plan', () => {
   const plan = (change: Partial<Omit<RoutingFacts, 'meta'>> & { meta?: Partial<RoutingFacts['meta']> } = {}): ReturnType<typeof planFor> => {
-    const meta = { id: anEnvelope().id, kind: 'inbox', hops: 1, copies: 8, own: false, ...change.meta } as const
-    return planFor({ peer: B, peerOwns: false, arrivedFrom: A, neighbours: 100, peerHasCustody: false, ...change, meta })
+    const meta = { kind: 'inbox', hops: 1, copies: 8, ...change.meta } as const
+    return planFor({ peer: B, peerOwns: false, arrivedFrom: A, neighbours: 100, peerHasCustody: false, utility: 0, ...change, meta })
   }
 
   it('sends to the owner, whatever the hops', () => assert.deepEqual(plan({ peerOwns: true, meta: { hops: 200, copies: 1 } }), { kind: 'send' }))
   it('never goes back where it came from', () => assert.deepEqual(plan({ arrivedFrom: B, peerOwns: true }), { kind: 'keep', why: 'came-from-there' }))
-  it('gives half of the copies away', () => assert.deepEqual(plan(), { kind: 'offer', copies: 4 }))
-  it('keeps the last copy for the owner in a large mesh', () => assert.deepEqual(plan({ meta: { copies: 1 } }), { kind: 'keep', why: 'last-copy' }))
+  it('gives half of the copies away, and asks who gets them how well he serves the owner', () =>
+    assert.deepEqual(plan(), { kind: 'offer', copies: 4, least: 0 }))
+  it('gives the last copy to somebody only who serves the owner better, in a large mesh', () => {
+    assert.deepEqual(plan({ meta: { copies: 1 } }), { kind: 'offer', copies: 1, least: 1 })
+    assert.deepEqual(plan({ meta: { copies: 1 }, utility: 40 }), { kind: 'offer', copies: 1, least: 41 })
+  })
+  it('stops spraying sooner when somebody is known to meet the owner', () => {
+    assert.deepEqual(plan({ meta: { copies: 4 }, utility: 40 }), { kind: 'offer', copies: 2, least: 41 })
+    assert.deepEqual(plan({ meta: { copies: 5 }, utility: 40 }), { kind: 'offer', copies: 2, least: 0 })
+    assert.deepEqual(plan({ meta: { copies: 4 } }), { kind: 'offer', copies: 2, least: 0 })
+  })
+  it('gives no further copies while the owner is linked', () =>
+    assert.deepEqual(plan({ meta: { copies: 1 }, utility: 255 }), { kind: 'keep', why: 'owner-here' }))
   it('gives every neighbour a copy in a small mesh', () =>
     assert.deepEqual(plan({ meta: { copies: 1 }, neighbours: SMALL_MESH_DEVICES - 1 }), { kind: 'offer', copies: 1 }))
   it('stops at the hop limit', () => assert.deepEqual(plan({ meta: { hops: HOP_LIMIT } }), { kind: 'keep', why: 'hop-limit' }))

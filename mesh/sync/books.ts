@@ -2,7 +2,7 @@ import { addressOfKey } from '#mesh/envelope'
 import type { Address, DeviceId, EnvelopeId } from '#mesh/ids'
 import type { TokenBuckets } from '#mesh/intake'
 import type { Link } from '#mesh/ports'
-import { HOP_LIMIT, isGrantValid, type Plan, planFor } from '#mesh/routing'
+import { type BestSeen, HOP_LIMIT, isGrantValid, type Plan, planFor } from '#mesh/routing'
 import { Bell } from '#mesh/runtime'
 import type { EnvelopeMeta } from '#mesh/store'
 import { Answers, PutOff } from './answers.ts'
@@ -29,6 +29,7 @@ export interface Shared {
   readonly arrivals: Arrivals
   readonly claims: Claims
   readonly forwards: Forwards
+  readonly best: BestSeen
   readonly counters: SyncCounters
   readonly carried: CarriedIds
   /** Bytes that each peer may still be given of what it asked for. */
@@ -85,12 +86,12 @@ export class Books {
   constructor(shared: Shared, link: Link) {
     this.shared = shared
     this.link = link
-    const { clock, knownDevices, grants, store } = shared.deps
+    const { clock, knownDevices, grants, store, encounters } = shared.deps
     this.ownAddresses = new Set(grants().map(({ inboxKey }) => addressOfKey(inboxKey)))
     this.hello = {
       type: 'hello',
       nowMs: clock.now(),
-      knownDevices: Math.min(knownDevices(), MAX_U16),
+      knownDevices: Math.min(Math.max(knownDevices(), encounters.recent() + 1), MAX_U16),
       grants: grants(),
       held: shared.carried.size,
       keptDays: Math.min(Math.ceil(store.limits.retentionMs / DAY_MS), MAX_U8),
@@ -161,8 +162,16 @@ export class Books {
       peer,
       peerOwns: this.greeted?.addresses.has(meta.address) ?? false,
       arrivedFrom: meta.from,
-      neighbours: deps.knownDevices(),
+      neighbours: Math.max(deps.knownDevices(), deps.encounters.recent() + 1, this.greeted?.knownDevices ?? 0),
       peerHasCustody: deps.ledger.hasCustody(meta.id, peer),
+      utility: Math.max(deps.encounters.utilityFor(meta.address), this.shared.best.of(meta.id, deps.clock.monotonic())),
     })
+  }
+
+  /** The peer takes a copy, and says how well it serves the address. */
+  noteServing(id: EnvelopeId, utility: number): void {
+    const { store, encounters, clock } = this.shared.deps
+    const meta = utility === 0 ? undefined : store.meta(id)
+    if (meta !== undefined) this.shared.best.note(id, utility, encounters.utilityFor(meta.address), clock.monotonic())
   }
 }

@@ -21,6 +21,7 @@ export function judgeOffer(books: Books, offer: Offer): OfferJudgement {
   const { deps, claims } = books.shared
   if (deps.store.has(offer.id)) return offer.tell ? 'carried' : 'no'
   if (offer.size < ENVELOPE_OVERHEAD_BYTES || !isKnownClass(offer.classByte)) return 'no'
+  if (offer.serving !== undefined && deps.encounters.utilityFor(offer.serving.address) < offer.serving.least) return 'no'
   return claims.isClaimedByOther(offer.id, books) ? 'wait' : 'want'
 }
 

@@ -7,7 +7,7 @@ import type { MeshError } from '#mesh/errors'
 import type { Address, DeviceId } from '#mesh/ids'
 import type { Intake } from '#mesh/intake'
 import type { Clock, Crypto, Log, Random } from '#mesh/ports'
-import type { CollectGrant, CustodyLedger } from '#mesh/routing'
+import type { CollectGrant, CustodyLedger, Encounters } from '#mesh/routing'
 import type { Database, EnvelopeStore } from '#mesh/store'
 
 /** The commits and events of the store. */
@@ -36,6 +36,8 @@ export interface ExchangeDeps {
   readonly sign: (message: Uint8Array) => Uint8Array
   /** What this device collects for; shown to every peer. */
   readonly grants: () => readonly CollectGrant[]
+  /** Who is met how often: decides who gets the last copies. */
+  readonly encounters: Pick<Encounters, 'met' | 'parted' | 'tick' | 'utilityFor' | 'recent'>
   /** How many devices this node has heard of: decides how copies spread. */
   readonly knownDevices: () => number
   /** Called when a peer has come, before anything is offered to it: what is of no use any more can go. Must not reject. */

@@ -3,6 +3,7 @@ import { MeshError } from '#mesh/errors'
 import type { Address, DeviceId, EnvelopeId } from '#mesh/ids'
 import { TokenBuckets } from '#mesh/intake'
 import type { Link } from '#mesh/ports'
+import { BestSeen } from '#mesh/routing'
 import { type Runnable, spawn, type Task } from '#mesh/runtime'
 import { Arrivals } from './arrivals.ts'
 import type { Shared, SyncCounters } from './books.ts'
@@ -67,6 +68,7 @@ export class Exchange implements Runnable {
       arrivals: new Arrivals(options.maxArrivals ?? MAX_ARRIVALS),
       claims: new Claims(),
       forwards: new Forwards(() => this.#wakeAll()),
+      best: new BestSeen(),
       carried: new CarriedIds(deps, (address) => ownAddresses.has(address)),
       served: new TokenBuckets(deps.clock, { perSecond: served / 60, burst: served }),
       counters: { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, envelopesIn: 0, envelopesOut: 0, offences: 0 },
@@ -79,7 +81,7 @@ export class Exchange implements Runnable {
   }
 
   async start(): Promise<void> {
-    const { db, clock, log } = this.#shared.deps
+    const { db, clock, log, encounters } = this.#shared.deps
     this.#unsubscribe = db.subscribe((event) => {
       this.#shared.carried.note(event)
       if (event.kind !== 'envelope-stored') return
@@ -90,6 +92,7 @@ export class Exchange implements Runnable {
       async (signal) => {
         while (!signal.aborted) {
           await clock.sleep(TICK_MS, signal)
+          encounters.tick()
           for (const session of this.#sessions.keys()) session.tick()
         }
       },

@@ -4,8 +4,9 @@
  * ```
  * 1 HELLO      u8 version=1, u8 flags, u48 now ms, u16 known devices, u8 count ≤ 16 × (inbox key 32, until u48 ms, signature 64);
  *              with flag 1: u32 envelopes held, u8 days they are kept (0: unknown)
- * 2 OFFER      u16 count ≤ 128 × (id 32, u8 class, u16 bytes, u8 flags: bit 0 = "tell me if you carry it")
- * 3 WANT       u16 count ≤ 128 × id 32
+ * 2 OFFER      u16 count ≤ 128 × (id 32, u8 class, u16 bytes, u8 flags: bit 0 = "tell me if you carry it";
+ *              with bit 1: address 16, u8 least utility)
+ * 3 WANT       u16 count ≤ 128 × id 32; behind them nothing, or a u8 utility for each
  * 4 ENVELOPES  u16 count × (u8 hops, u8 copies, u32 age s, u16 length, bytes); length 0 = alone in the next frame, type 8
  * 5 TAKEN      u48 until ms, u16 count ≤ 1024 × id 32, signature 64
  * 6 REFUSED    u16 count ≤ 1024 × (id 32, u8 reason)
@@ -21,7 +22,19 @@
  */
 import { ByteReader, ByteWriter } from '#mesh/codec'
 import { MeshError } from '#mesh/errors'
-import { type DeviceId, deviceIdOf, deviceKeyOf, ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes, PUBLIC_KEY_BYTES } from '#mesh/ids'
+import {
+  ADDRESS_BYTES,
+  type Address,
+  addressOf,
+  type DeviceId,
+  deviceIdOf,
+  deviceKeyOf,
+  ENVELOPE_ID_BYTES,
+  type EnvelopeId,
+  envelopeIdOf,
+  idBytes,
+  PUBLIC_KEY_BYTES,
+} from '#mesh/ids'
 import { MAX_FRAME_BYTES } from '#mesh/ports'
 import { MAX_ANSWER_IDS, MAX_GRANTS, MAX_OFFER_IDS, SYNC_VERSION } from './limits.ts'
 
@@ -41,6 +54,9 @@ const TAKES_FORWARDED = 2
 const SIGNATURE_BYTES = 64
 const GRANT_BYTES = PUBLIC_KEY_BYTES + 6 + SIGNATURE_BYTES
 const OFFER_BYTES = ENVELOPE_ID_BYTES + 4
+/** Flags of an offer. */
+const TELL = 1
+const SERVING = 2
 const REFUSAL_BYTES = ENVELOPE_ID_BYTES + 1
 /** Type byte and count in front of the envelopes of a frame. */
 export const ENVELOPES_HEAD_BYTES = 3
@@ -76,6 +92,8 @@ export interface Offer {
   /** Length of the envelope in bytes. */
   readonly size: number
   readonly tell: boolean
+  /** For those only who serve the address at least so well, 0 to 255, and who say how well. */
+  readonly serving?: { readonly address: Address; readonly least: number }
 }
 
 /** An envelope on its way, with its passage; empty `bytes` announce that they come alone in a LARGE frame. */
@@ -108,7 +126,8 @@ export interface Refusal {
 export type Frame =
   | HelloFrame
   | { readonly type: 'offer'; readonly offers: readonly Offer[] }
-  | { readonly type: 'want'; readonly ids: readonly EnvelopeId[] }
+  /** `utilities`: how well this node serves the address of each, 0 where that was not asked; absent when nothing was. */
+  | { readonly type: 'want'; readonly ids: readonly EnvelopeId[]; readonly utilities?: readonly number[] }
   | { readonly type: 'envelopes'; readonly envelopes: readonly CarriedEnvelope[] }
   | TakenFrame
   | { readonly type: 'refused'; readonly refusals: readonly Refusal[] }
@@ -169,16 +188,19 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
       return
     case 'offer':
       writer.u16(atMost(frame.offers.length, MAX_OFFER_IDS))
-      for (const { id, classByte, size, tell } of frame.offers)
+      for (const { id, classByte, size, tell, serving } of frame.offers) {
         writer
           .bytes(idBytes(id))
           .u8(classByte)
           .u16(size)
-          .u8(tell ? 1 : 0)
+          .u8((tell ? TELL : 0) | (serving === undefined ? 0 : SERVING))
+        if (serving !== undefined) writer.bytes(idBytes(serving.address)).u8(serving.least)
+      }
       return
     case 'want':
       writer.u16(atMost(frame.ids.length, MAX_OFFER_IDS))
       for (const id of frame.ids) writer.bytes(idBytes(id))
+      for (const utility of frame.utilities ?? []) writer.u8(utility)
       return
     case 'envelopes':
       writer.u16(frame.envelopes.length)
@@ -212,7 +234,7 @@ function readBody(reader: ByteReader, type: number): Frame {
     case FRAME_TYPE.offer:
       return { type: 'offer', offers: readList(reader, OFFER_BYTES, MAX_OFFER_IDS, readOffer) }
     case FRAME_TYPE.want:
-      return { type: 'want', ids: readList(reader, ENVELOPE_ID_BYTES, MAX_OFFER_IDS, readId) }
+      return readWant(reader)
     case FRAME_TYPE.envelopes:
       return { type: 'envelopes', envelopes: readList(reader, CARRIED_OVERHEAD_BYTES, MAX_FRAME_BYTES, readCarried) }
     case FRAME_TYPE.taken:
@@ -268,7 +290,14 @@ function readId(reader: ByteReader): EnvelopeId {
 }
 
 function readOffer(reader: ByteReader): Offer {
-  return { id: readId(reader), classByte: reader.u8(), size: reader.u16(), tell: (reader.u8() & 1) === 1 }
+  const [id, classByte, size, flags] = [readId(reader), reader.u8(), reader.u16(), reader.u8()]
+  const offer = { id, classByte, size, tell: (flags & TELL) !== 0 }
+  return (flags & SERVING) === 0 ? offer : { ...offer, serving: { address: addressOf(reader.bytes(ADDRESS_BYTES)), least: reader.u8() } }
+}
+
+function readWant(reader: ByteReader): Frame {
+  const ids = readList(reader, ENVELOPE_ID_BYTES, MAX_OFFER_IDS, readId)
+  return reader.remaining === 0 ? { type: 'want', ids } : { type: 'want', ids, utilities: [...reader.bytes(ids.length)] }
 }
 
 function readCarried(reader: ByteReader): CarriedEnvelope {

@@ -74,10 +74,15 @@ export class Sender {
   async #sendAnswers(): Promise<boolean> {
     const { incoming, answers, shared } = this.#books
     const { clock } = shared.deps
-    const answer = incoming.answer(clock.monotonic(), (offer) => judgeOffer(this.#books, offer))
+    const utilities = new Map<EnvelopeId, number>()
+    const answer = incoming.answer(clock.monotonic(), (offer) => {
+      if (offer.serving !== undefined) utilities.set(offer.id, shared.deps.encounters.utilityFor(offer.serving.address))
+      return judgeOffer(this.#books, offer)
+    })
     if (answer !== undefined) {
       for (const id of answer.want) shared.claims.claim(id, this.#books)
-      await this.#send({ type: 'want', ids: answer.want })
+      const asked = utilities.size === 0 ? {} : { utilities: answer.want.map((id) => utilities.get(id) ?? 0) }
+      await this.#send({ type: 'want', ids: answer.want, ...asked })
       for (const id of answer.carried) answers.keep({ id, untilMs: custodyEnd(this.#books, id) })
     }
     if (answers.isEmpty) return answer !== undefined
@@ -189,7 +194,8 @@ export class Sender {
       const plan = meta === undefined ? undefined : this.#books.plan(meta)
       const copies = plan === undefined || meta === undefined ? 0 : this.#copiesToOffer(meta, plan)
       if (meta === undefined || copies === 0) continue
-      offers.push({ id, classByte: classByteOf(meta.priority, meta.kind), size: meta.size, tell: meta.own, copies })
+      const serving = plan?.kind === 'offer' && plan.least !== undefined ? { serving: { address: meta.address, least: plan.least } } : {}
+      offers.push({ id, classByte: classByteOf(meta.priority, meta.kind), size: meta.size, tell: meta.own, copies, ...serving })
       bytes += meta.size
     }
     if (offers.length === 0) return false

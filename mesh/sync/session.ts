@@ -73,6 +73,7 @@ export class Session {
     books.bell.ring()
     await stopped
     books.greeted?.reconciliation?.close()
+    this.#shared.deps.encounters.parted(books.greeted?.addresses ?? [])
     for (const task of this.#atDoor) await task.done
     for (const id of books.incoming.outstanding) this.#shared.claims.release(id, books)
   }
@@ -167,6 +168,7 @@ export class Session {
       case 'hello': {
         await this.#shared.deps.onMeeting?.()
         const { addresses } = books.greet(frame, (work) => this.#aside(work))
+        this.#shared.deps.encounters.met(addresses)
         this.#shared.deps.onGreeted?.(this.#link.peer, addresses)
         break
       }
@@ -175,6 +177,7 @@ export class Session {
         break
       case 'want':
         books.outgoing.want(frame.ids)
+        for (const [i, id] of frame.ids.entries()) books.noteServing(id, frame.utilities?.[i] ?? 0)
         break
       case 'envelopes':
         await this.#envelopes(frame.envelopes)

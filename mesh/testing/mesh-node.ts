@@ -2,7 +2,7 @@ import { addressOfKey, encodeRetraction, HybridClock, type Priority, signEnvelop
 import { type Address, type DeviceId, deviceIdOf, type EnvelopeId } from '#mesh/ids'
 import { Intake, type IntakeOptions } from '#mesh/intake'
 import { type Crypto, type Link, silentLog } from '#mesh/ports'
-import { type CollectGrant, CustodyLedger, issueGrant } from '#mesh/routing'
+import { type CollectGrant, CustodyLedger, Encounters, issueGrant } from '#mesh/routing'
 import { spawn } from '#mesh/runtime'
 import { Database, EnvelopeStore, type MeshEvent, STORE_PROFILES, type StoreLimits } from '#mesh/store'
 import { decodeFrame, Exchange, type ExchangeOptions, encodeFrame, type Frame } from '#mesh/sync'
@@ -82,6 +82,7 @@ export async function meshNode(name: string, options: MeshNodeOptions = {}): Pro
       device,
       sign: (message) => crypto.ed25519Sign(deviceSeed, message),
       grants: () => grants,
+      encounters: new Encounters(clock),
       knownDevices: () => options.knownDevices ?? 3,
       onOffence: (_peer, error) => offences.push(error.code),
     },

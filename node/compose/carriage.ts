@@ -14,7 +14,7 @@ import { issueCard } from '#mesh/identity'
 import type { Address, DeviceId } from '#mesh/ids'
 import { Intake } from '#mesh/intake'
 import type { Clock, Crypto, Log, Random } from '#mesh/ports'
-import { type CollectGrant, CustodyLedger, issueGrant } from '#mesh/routing'
+import { type CollectGrant, CustodyLedger, EncounterBook, issueGrant } from '#mesh/routing'
 import { Database, EnvelopeStore, type Level, STORE_PROFILES, type StoreLimits, Sweeper, TABLES } from '#mesh/store'
 import { Exchange, SERVED_BYTES_PER_MINUTE } from '#mesh/sync'
 import type { Secrets } from '#node/keystore'
@@ -50,6 +50,8 @@ export interface Carriage {
   readonly conversations: Conversations
   readonly exchange: Exchange
   readonly sweeper: Sweeper
+  /** Writes down who is met. */
+  readonly encounterBook: EncounterBook
   readonly card: () => ReturnType<typeof issueCard>
 }
 
@@ -90,6 +92,7 @@ export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
   }
   const conversations = new Conversations({ db, store, intake, ledger, contacts, crypto, random, clock, hlc, log, self })
   const grant = grantFor(deps)
+  const encounterBook = await EncounterBook.open({ db, crypto, random, clock, log, key: historyKey })
   const exchange = new Exchange(
     {
       db,
@@ -103,6 +106,7 @@ export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
       device: secrets.device,
       sign: (message) => crypto.ed25519Sign(secrets.deviceSeed, message),
       grants: () => [grant],
+      encounters: encounterBook.encounters,
       knownDevices: deps.knownDevices,
       onOffence: deps.onOffence,
       onMeeting: () => conversations.dropStale().catch((error: unknown) => log.warn('stale ephemerals could not be dropped', { error })),
@@ -111,7 +115,7 @@ export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
     { servedBytesPerMinute: SERVED_BYTES_PER_MINUTE[deps.profile] },
   )
   const sweeper = new Sweeper({ clock, log, removeExpired: (limit) => store.removeExpired(limit) })
-  return { db, store, intake, ledger, contacts, conversations, exchange, sweeper, card }
+  return { db, store, intake, ledger, contacts, conversations, exchange, sweeper, encounterBook, card }
 }
 
 /** From a clock that was never set, the grant still has to convince neighbours whose clocks are right. */

@@ -112,7 +112,16 @@ async function open(options: NodeOptions, undo: Array<() => Promise<void>>, unwi
   const ownApi = new RunningNodeApi({ ...apiDeps, kept: feed.keep() })
   const control = new ControlServer({ api, log }, { dataDir, http: options.control })
   const events = feedEvents(carriage, network, api, feed, secrets.person.person)
-  const running = await startAll([events, carriage.sweeper, carriage.conversations, carriage.exchange, bouncer, ...network.parts, control])
+  const running = await startAll([
+    events,
+    carriage.sweeper,
+    carriage.conversations,
+    carriage.encounterBook,
+    carriage.exchange,
+    bouncer,
+    ...network.parts,
+    control,
+  ])
   undo.push(() => running.stop())
 
   const ready: ReadyEvent = {

@@ -145,7 +145,7 @@ function motion({ startMs, endMs, from, to }: Leg, atMs: number): [x: number, y:
   return [from[0] + vx * (atMs - startMs), from[1] + vy * (atMs - startMs), vx, vy]
 }
 
-/** One contact a line, times in seconds since the start of the trace; what comes behind is left alone. @throws Error for another line */
+/** One contact a line, times in seconds since the start of the trace, a sighting without a length as one second; what comes behind is left alone. @throws Error for another line */
 function readTrace(text: string, { columns, first }: Trace, nodes: number, durationMs: number): Contact[] {
   const contacts: Contact[] = []
   text.split('\n').forEach((line, i) => {
@@ -154,8 +154,8 @@ function readTrace(text: string, { columns, first }: Trace, nodes: number, durat
     if (numbers.length < 4 || !numbers.every((number) => number >= 0)) throw new Error(`line ${i + 1} of the trace is not "${columns}": ${line}`)
     const [w = 0, x = 0, y = 0, z = 0] = numbers
     const [start, end, a, b] = columns === 'start end a b' ? [w, x, y - first, z - first] : [y, z, w - first, x - first]
-    if (a === b || Math.min(a, b) < 0 || Math.max(a, b) >= nodes || start * 1_000 >= durationMs || end <= start) return
-    contacts.push({ a, b, startMs: start * 1_000, endMs: Math.min(end * 1_000, durationMs) })
+    if (a === b || Math.min(a, b) < 0 || Math.max(a, b) >= nodes || start * 1_000 >= durationMs || end < start) return
+    contacts.push({ a, b, startMs: start * 1_000, endMs: Math.min(Math.max(end, start + 1) * 1_000, durationMs) })
   })
   return contacts
 }
