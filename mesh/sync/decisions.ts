@@ -1,5 +1,5 @@
 import type { Passage } from '#mesh/envelope'
-import { ENVELOPE_OVERHEAD_BYTES, PLAUSIBLE_SINCE_MS } from '#mesh/envelope'
+import { ENVELOPE_OVERHEAD_BYTES, expiryOf, PLAUSIBLE_SINCE_MS } from '#mesh/envelope'
 import type { EnvelopeId } from '#mesh/ids'
 import type { EnvelopeMeta } from '#mesh/store'
 import type { Books } from './books.ts'
@@ -9,9 +9,9 @@ import type { OfferJudgement } from './offers.ts'
 
 const MAX_U32 = 0xffff_ffff
 
-/** What travels beside an envelope: one more hop, the copies that are handed over, and its age by now. */
+/** What travels beside an envelope: one more hop, the copies that are handed over, and its age by now, however long this store keeps things. */
 export function passageOf(meta: EnvelopeMeta, copies: number, nowMs: number): Passage {
-  const aliveS = Math.ceil((meta.expiryMs - nowMs) / 1_000)
+  const aliveS = Math.ceil((expiryOf(meta, meta.firstSeenMs, meta.ageS) - nowMs) / 1_000)
   const ageS = Math.min(Math.max(meta.lifetimeS - aliveS, 0), MAX_U32)
   return { hops: Math.min(meta.hops + 1, 255), copies: Math.min(Math.max(copies, 1), 255), ageS }
 }

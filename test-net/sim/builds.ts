@@ -11,6 +11,18 @@ export const BREAKS = ['duplicate-check', 'quota', 'expiry', 'retraction-signatu
 /** One of {@link BREAKS}. */
 export type Break = (typeof BREAKS)[number]
 
+const CAUGHT_BY: Readonly<Record<Break, string>> = {
+  'duplicate-check': 'stored-twice',
+  quota: 'quota',
+  expiry: 'expired-kept',
+  'retraction-signature': 'false-delivered',
+}
+
+/** The check that has to fail for such a build, whatever else does. */
+export function caughtBy(what: Break): string {
+  return CAUGHT_BY[what]
+}
+
 const ENVELOPE_LABEL = encodeUtf8('qpq envelope 1\0')
 /** Where the class byte stands in what an envelope's signature covers, and what it says of a receipt. */
 const CLASS_AT = ENVELOPE_LABEL.length + 1

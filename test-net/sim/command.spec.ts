@@ -60,8 +60,30 @@ describe('npm run sim', function () {
     assert.deepEqual({ seeds, ok, failed }, { seeds: 3, ok: true, failed: [] })
   })
 
+  it('runs seeds over several processes to the same end, and writes a page about them into a folder', async () => {
+    const out = join(folder, 'out')
+    const inOne = await run(file, '--seed', '1', '--seeds', '2', '--json')
+    const { code, out: lines } = await run(file, '--seed', '1', '--seeds', '2', '--jobs', '2', '--json', '--out', out)
+    assert.equal(code, 0)
+    const hashes = (all: readonly string[]): Set<string> => new Set(all.slice(0, 2).map((line) => JSON.parse(line).hash))
+    assert.deepEqual(hashes(lines), hashes(inOne.out))
+    const { ok, scenarios } = JSON.parse(await readFile(join(out, 'summary.json'), 'utf8'))
+    assert.deepEqual([ok, scenarios[0].scenario, scenarios[0].seeds], [true, 'quiet', 2])
+    assert.match(await readFile(join(out, 'index.html'), 'utf8'), /href="quiet-1.html"/)
+    assert.match(await readFile(join(out, 'quiet-1.html'), 'utf8'), /every check held/)
+  })
+
   it('says what is wrong with its words, with exit code 2', async () => {
-    for (const args of [[], [file, '--seed', 'x'], [file, '--break', 'everything'], [join(folder, 'none.yaml')], [file, '--nodes', '1'], [file, '--what']]) {
+    for (const args of [
+      [],
+      [file, '--seed', 'x'],
+      [file, '--break', 'everything'],
+      [join(folder, 'none.yaml')],
+      [file, '--nodes', '1'],
+      [file, '--what'],
+      ['--suite', 'all'],
+      [file, '--crypto', 'none'],
+    ]) {
       const { code, err } = await run(...args)
       assert.equal(code, 2)
       assert.equal(err.length, 1)

@@ -169,6 +169,7 @@ function short(value: number): string {
   return value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(2)))
 }
 
-function escaped(text: string): string {
+/** Text inside a page. */
+export function escaped(text: string): string {
   return text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`)
 }

@@ -28,12 +28,21 @@ describe('a scenario', () => {
     assert.throws(() => parseScenario(SMALL.replace('static', 'teleport')), /movement/)
   })
 
+  it('has a short variant with what the file says for it, and is itself where it says nothing', () => {
+    const text = `${SMALL}short: { duration: 5m, traffic: { perDay: 7 } }\n`
+    assert.deepEqual([parseScenario(text).duration, parseScenario(text).traffic.perDay], [3_600_000, 10])
+    const short = parseScenario(text, { isShort: true })
+    assert.deepEqual([short.duration, short.traffic.perDay, short.nodes], [300_000, 7, 2])
+    assert.throws(() => parseScenario(`${SMALL}short: { lenght: 5m }\n`, { isShort: true }), /lenght/)
+  })
+
   it('can be read, each of those that come with the project', async () => {
     const before = process.env['QPQ_VECTORS']
     process.env['QPQ_VECTORS'] = '/nowhere'
     try {
       const files = (await readdir(SCENARIOS)).filter((file) => file.endsWith('.yaml'))
       assert.ok(files.length >= 6)
+      for (const file of files) await readScenario(join(SCENARIOS, file), { isShort: true })
       for (const file of files) assert.equal(`${(await readScenario(join(SCENARIOS, file))).name}.yaml`, file)
     } finally {
       if (before === undefined) delete process.env['QPQ_VECTORS']

@@ -120,19 +120,29 @@ const scenario = z.strictObject({
   checks: z.strictObject({ equal: z.boolean().default(true) }).prefault({}),
 })
 
+/** A file may hold a variant for everyday, whose keys take the place of those of the same name. */
+const variants = z.looseObject({ short: z.record(z.string(), z.unknown()).optional() })
+
 /** A scenario as the simulator takes it: times in ms. */
 export type Scenario = z.output<typeof scenario>
 
+/** Which variant of a scenario. */
+export interface Variant {
+  /** With what its `short` says instead; as it is when it says nothing. */
+  readonly isShort?: boolean
+}
+
 /** Reads a scenario. @throws Error that names what is wrong, unknown keys included */
-export function parseScenario(text: string): Scenario {
-  const result = scenario.safeParse(parse(text))
+export function parseScenario(text: string, { isShort = false }: Variant = {}): Scenario {
+  const { short = {}, ...whole } = variants.parse(parse(text))
+  const result = scenario.safeParse(isShort ? { ...whole, ...short } : whole)
   if (!result.success) throw new Error(z.prettifyError(result.error))
   return result.data
 }
 
 /** Reads a scenario file; the path of a trace in it is relative to the file. @throws as `parseScenario`, and for files that are not there */
-export async function readScenario(file: string): Promise<Scenario> {
-  const read = parseScenario(await readFile(file, 'utf8'))
+export async function readScenario(file: string, variant: Variant = {}): Promise<Scenario> {
+  const read = parseScenario(await readFile(file, 'utf8'), variant)
   if (read.movement.kind !== 'trace') return read
   return { ...read, movement: { ...read.movement, file: tracePath(dirname(file), read.movement.file) } }
 }

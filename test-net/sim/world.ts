@@ -5,6 +5,7 @@ import { limitsFor } from '#mesh/store'
 import { fastestCrypto } from '#node/crypto'
 import type { Alteration } from './alteration.ts'
 import { auditEnd, auditStore } from './audit.ts'
+import { fastCrypto } from './fast-crypto.ts'
 import { drawClock, startFaults } from './faults.ts'
 import { hostileAlteration, startDeeds } from './hostile.ts'
 import { Journal } from './journal.ts'
@@ -19,10 +20,15 @@ import { Seeded } from './seeded.ts'
 import { befriend, startWriting } from './traffic.ts'
 import { type Failure, MARKER, type Sent, Witness } from './witness.ts'
 
+/** Which signatures the nodes of a run make. */
+export type CryptoKind = 'real' | 'fast'
+
 /** What can be chosen beside the scenario. */
 export interface RunOptions {
   /** Every honest machine runs this build instead of the good one. */
   readonly build?: Alteration
+  /** Signatures on the curve, or simulated ones, which is the default: see `fast-crypto.ts`. */
+  readonly crypto?: CryptoKind
   /** Hears every line of the journal. */
   readonly onLine?: (line: string) => void
 }
@@ -66,7 +72,8 @@ const BOOT_MS = 60_000
 /** Runs a scenario. @throws Error when the simulator itself is wrong; what nodes do wrong is in the outcome */
 export async function runScenario(scenario: Scenario, seed: number, options: RunOptions = {}): Promise<Outcome> {
   const startedCpu = process.cpuUsage()
-  const world = new World(scenario, seed, options, rememberingCrypto(await fastestCrypto()))
+  const real = await fastestCrypto()
+  const world = new World(scenario, seed, options, options.crypto === 'real' ? rememberingCrypto(real) : fastCrypto(real))
   const trace = scenario.movement.kind === 'trace' ? await readFile(scenario.movement.file, 'utf8') : ''
   await world.run(trace)
   const { user, system } = process.cpuUsage(startedCpu)
