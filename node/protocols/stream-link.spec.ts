@@ -86,6 +86,24 @@ describe('a stream as a link', () => {
     assert.equal(read, total)
   })
 
+  it('keeps a sender who is faster than the reader for as long as it takes, and little of what he sends', async () => {
+    const { a, b, streamB } = await open()
+    const count = 160
+    const sending = (async () => {
+      for (let i = 0; i < count; i++) await a.send(new Uint8Array(MAX_FRAME_BYTES).fill(i))
+      await a.close()
+    })()
+    let [seen, most] = [0, 0]
+    for await (const frame of b.frames()) {
+      assert.equal(frame[0], seen++ & 0xff)
+      most = Math.max(most, streamB.readBufferLength)
+      await new Promise((resolve) => setTimeout(resolve, 3)) // the work that a frame makes
+    }
+    await sending
+    assert.equal(seen, count)
+    assert.ok(most <= MiB, `${most} bytes were kept`)
+  })
+
   it('hands over what had arrived before the other side closed, however late it is read', async () => {
     const { a, b, streamB } = await open()
     const count = 9

@@ -126,6 +126,7 @@ class FrameReader implements AsyncIterable<Uint8Array> {
   #chunks: Uint8Array[] = []
   #waiting = 0
   #isEnded = false
+  #isResuming = false
   #reason: Error | undefined
   #wake: (() => void) | undefined
 
@@ -174,19 +175,30 @@ class FrameReader implements AsyncIterable<Uint8Array> {
     if (this.#waiting <= PAUSE_ABOVE_BYTES / 2 && this.#stream.readStatus === 'paused') this.#resume()
   }
 
+  /**
+   * What libp2p kept comes while this runs, and may be too much at once. A stream that is paused from within `resume`
+   * says that it is, and yet opens its window for ever: the peer fills its buffer until it breaks. So that comes after.
+   */
   #resume(): void {
+    this.#isResuming = true
     try {
       this.#stream.resume()
+      this.#isResuming = false
+      this.#pauseIfFull()
     } catch (cause) {
       this.end(closed(cause)) // the connection went away under the stream
     }
+  }
+
+  #pauseIfFull(): void {
+    if (this.#waiting > PAUSE_ABOVE_BYTES && !this.#isResuming && this.#stream.readStatus === 'readable') this.#stream.pause()
   }
 
   readonly #onMessage = (event: StreamMessageEvent): void => {
     const chunk = plain(event.data instanceof Uint8Array ? event.data : event.data.subarray())
     this.#chunks.push(chunk)
     this.#waiting += chunk.length + CHUNK_COST_BYTES
-    if (this.#waiting > PAUSE_ABOVE_BYTES && this.#stream.readStatus === 'readable') this.#stream.pause()
+    this.#pauseIfFull()
     this.#wake?.()
   }
 
