@@ -3,7 +3,7 @@
  * checked, how long a message takes on one LAN.
  *
  *   npm run bench                 all of it, for people
- *   npm run bench -- start --json one of: start idle verify latency W2 W7; one JSON line per figure
+ *   npm run bench -- start --json one of: start idle verify latency W1 W2 W7; one JSON line per figure
  *
  * Real nodes in network namespaces (root, iproute2). Nothing is asserted: machines are shared and noisy.
  */
@@ -13,6 +13,7 @@ import { portableCrypto } from '#mesh/crypto'
 import type { Crypto } from '#mesh/ports'
 import { nodeCrypto, sodiumCrypto } from '#node/crypto'
 import { introduce, median, Person, percentile, withStreet } from '../checks/people.ts'
+import { w1 } from './w1.ts'
 import { w2 } from './w2.ts'
 import { w7 } from './w7.ts'
 
@@ -33,7 +34,7 @@ const MESSAGES = 500
 const STARTS = 5
 const VERIFY_MS = 1_500
 
-const BENCHES: Readonly<Record<string, (report: (figure: Figure) => void) => Promise<void>>> = { start, idle, verify, latency, W2: w2, W7: w7 }
+const BENCHES: Readonly<Record<string, (report: (figure: Figure) => void) => Promise<void>>> = { start, idle, verify, latency, W1: w1, W2: w2, W7: w7 }
 
 const words = process.argv.slice(2)
 const isJson = words.includes('--json')
