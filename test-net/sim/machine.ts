@@ -238,6 +238,7 @@ export class Machine {
     const sweeper = new Sweeper({ clock, log: this.#log(isCurrent), removeExpired: (limit) => carriage.store.removeExpired(limit) }, { everyMs: this.sweepMs })
     await sweeper.start()
     await carriage.conversations.start()
+    await carriage.encounterBook.start()
     return carriage
   }
 

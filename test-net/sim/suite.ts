@@ -29,7 +29,7 @@ const SEEDS: Readonly<Record<string, number>> = {
 const REAL_EVERY = 10
 /** Where broken builds are looked for, and how many seeds they may need. */
 const BREAKABLE = 'bad-company'
-const MAX_SEEDS_TO_CATCH = 5
+const MAX_SEEDS_TO_CATCH = 20
 
 /** All scenario files, as paths from here; without traces when these are not there. */
 export async function scenarioFiles(): Promise<string[]> {
@@ -84,7 +84,7 @@ function goodTasks(): Task[] {
 /** One seed after the other for each build that no seed has caught so far. */
 function* brokenTasks(caught: ReadonlyMap<string, Result>): Generator<Task> {
   for (let seed = 1; seed <= MAX_SEEDS_TO_CATCH; seed++) {
-    for (const broken of BREAKS) if (!caught.has(broken)) yield { file: fileOf(BREAKABLE), seed, broken }
+    for (const broken of BREAKS) if (!caught.has(broken)) yield { file: fileOf(BREAKABLE), seed, isShort: true, broken }
   }
 }
 
