@@ -8,8 +8,8 @@ export const BLOCK_TARGET_BYTES = 16_384
 export const MIN_PART_BYTES = 64_000
 
 /** Envelopes at the door at once, and their bytes: one commit each time. */
-export const MAX_BATCH_ENVELOPES = 256
-export const MAX_BATCH_BYTES = 8 * MAX_ENVELOPE_BYTES
+export const MAX_BATCH_ENVELOPES = 1_024
+export const MAX_BATCH_BYTES = 16 * MAX_ENVELOPE_BYTES
 
 /** How long one import waits in all when the door says "too fast", in ms, and each time: a door in debt opens again after 50 s. */
 export const RATE_PATIENCE_MS = 60_000
