@@ -144,6 +144,13 @@ describe('bundles between nodes that never meet', () => {
     assert.equal(accepted + last.accepted, 601)
   })
 
+  it('leave out what is now or never', async () => {
+    const [a, b] = [await holder('a'), await holder('b')]
+    await a.node.write(b.node, { priority: 'ephemeral' })
+    await a.node.write(b.node)
+    assert.equal((await read(b, await written(a))).accepted, 1)
+  })
+
   it('carry an envelope of the largest size', async () => {
     const [a, b] = [await holder('a'), await holder('b')]
     await a.node.write(b.node, { bytes: 65_407 })

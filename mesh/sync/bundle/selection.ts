@@ -36,7 +36,7 @@ export function selectForBundle(deps: Pick<BundleDeps, 'store' | 'knownDevices'>
   const chosen: Array<Selected & { rank: number; meta: EnvelopeMeta }> = []
   for (const id of deps.store.ids()) {
     const meta = deps.store.meta(id)
-    if (meta === undefined) continue
+    if (meta === undefined || meta.priority === 'ephemeral') continue // now or never: no stick is that fast
     const copies = copiesFor(meta, audience, neighbours)
     if (copies > 0) chosen.push({ id, copies, size: meta.size, rank: rankOf(meta), meta })
   }
