@@ -5,8 +5,8 @@
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline/promises'
 import { COMMON_FLAGS, type Command, findCommand, type Input, parseInput, printHelp } from '#cli/commands'
-import { EXIT, exitCodeOf, failureLine, plain, Sink, usageError } from '#cli/output'
-import { MeshError } from '#mesh/errors'
+import { EXIT, exitCodeOf, failureLine, ProgressLine, plain, Sink, usageError } from '#cli/output'
+import { isMeshError, MeshError } from '#mesh/errors'
 import { dataPath } from '#node/config'
 import { ControlClient, lockOwner } from '#node/control'
 
@@ -49,7 +49,7 @@ async function ask(command: Command, input: Input, dataDir: string, timeoutMs: n
   const client = await ControlClient.connect(dataDir, timeoutMs === undefined ? {} : { timeoutMs })
   const stopped = new AbortController()
   const stop = () => stopped.abort()
-  const isStream = command.call === 'watch'
+  const isStream = command.isLong === true
   if (isStream) process.once('SIGINT', stop).once('SIGTERM', stop)
   const timer = isStream && timeoutMs !== undefined ? setTimeout(stop, timeoutMs) : undefined
   try {
@@ -65,11 +65,17 @@ async function ask(command: Command, input: Input, dataDir: string, timeoutMs: n
       readText: readStandardInput,
       ...(isAttended ? { confirm } : {}),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(process.stderr.isTTY ? { progress: new ProgressLine(process.stderr) } : {}),
     }
-    await command.run?.(context, input)
+    const isLate = () => timer !== undefined && performance.now() - started >= (timeoutMs ?? 0)
+    await command.run?.(context, input).catch((error: unknown) => {
+      if (!isLate() || !isMeshError(error, 'NODE_STOPPED')) throw error
+    })
     if (owner !== undefined) await released(dataDir, owner, started + (timeoutMs ?? DOWN_WAIT_MS))
-    if (timer !== undefined && performance.now() - started >= (timeoutMs ?? 0))
-      throw new MeshError('NODE_TIMEOUT', `watched for ${(timeoutMs ?? 0) / 1_000} s`, { hint: 'without --timeout it goes on until you stop it' })
+    if (isLate())
+      throw new MeshError('NODE_TIMEOUT', `${command.call === 'watch' ? 'watched for' : 'stopped after'} ${(timeoutMs ?? 0) / 1_000} s`, {
+        hint: 'without --timeout it goes on until it is done or you stop it',
+      })
   } finally {
     clearTimeout(timer)
     process.off('SIGINT', stop).off('SIGTERM', stop)

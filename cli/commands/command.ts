@@ -3,7 +3,7 @@
  * (`/add …` at the prompt of `qpq up`) and every help text, so that they cannot disagree.
  */
 
-import type { Sink } from '#cli/output'
+import type { ProgressLine, Sink } from '#cli/output'
 import type { NodeApi } from '#node/control'
 import type { Input } from './input.ts'
 
@@ -14,6 +14,8 @@ export interface Argument {
   readonly isOptional?: boolean
   /** Takes all words to the end of the line. */
   readonly isRest?: boolean
+  /** Takes all words to the end of the line, each by itself: at least one. */
+  readonly isMany?: boolean
   /** In place, the current conversation stands here when nothing is typed. */
   readonly isConversation?: boolean
 }
@@ -42,6 +44,8 @@ export interface CommandContext {
   readonly confirm?: (question: string) => Promise<boolean>
   /** Reads what was piped in, for `-` as text. */
   readonly readText: () => Promise<string>
+  /** Shows how far long work is; absent where nobody looks. */
+  readonly progress?: ProgressLine
 }
 
 /** A command that asks a running node. */
@@ -54,6 +58,8 @@ export interface Command {
   readonly flags: readonly Flag[]
   /** The call it makes; absent for commands that need no running node (`up`, `help`, `version`). */
   readonly call?: keyof NodeApi
+  /** True when it goes on until it is done or stopped, however long that takes. */
+  readonly isLong?: boolean
   /** Its name after the slash at the prompt; absent when it makes no sense there. */
   readonly inPlace?: string
   readonly run?: (context: CommandContext, input: Input) => Promise<void>
@@ -70,7 +76,7 @@ export const COMMON_FLAGS: readonly Flag[] = [
 /** How a command is typed: `contact add CARD [NAME] [--as NAME]`. */
 export function usageOf(command: Command, name: string = command.name): string {
   const words = command.arguments.map((argument) => {
-    const word = argument.isRest === true ? `${argument.name.toUpperCase()}…` : argument.name.toUpperCase()
+    const word = argument.isRest === true || argument.isMany === true ? `${argument.name.toUpperCase()}…` : argument.name.toUpperCase()
     return argument.isOptional === true ? `[${word}]` : word
   })
   const flags = command.flags.map((flag) => `[--${flag.name}${flag.value === undefined ? '' : ` ${flag.value}`}]${flag.isMany === true ? '…' : ''}`)

@@ -1,5 +1,8 @@
 import { usageError } from '#cli/output'
 
+/** Stands between the words of an argument that takes many: nobody can type it. */
+export const BETWEEN_WORDS = '\0'
+
 /** What was typed for one command, checked against its entry in the table. */
 export class Input {
   readonly #words: ReadonlyMap<string, string>
@@ -15,6 +18,11 @@ export class Input {
     const value = this.#words.get(name)
     if (value === undefined) throw usageError(`${name.toUpperCase()} is missing`, '`qpq help` shows how')
     return value
+  }
+
+  /** The words of an argument that takes many. */
+  words(name: string): string[] {
+    return this.word(name).split(BETWEEN_WORDS)
   }
 
   optional(name: string): string | undefined {

@@ -40,7 +40,16 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     inPlace: 'log',
     run: log,
   },
-  { name: 'watch', summary: 'what happens, live, until you stop it', example: 'qpq watch --json', arguments: [], flags: [], call: 'watch', run: watch },
+  {
+    name: 'watch',
+    summary: 'what happens, live, until you stop it',
+    example: 'qpq watch --json',
+    arguments: [],
+    flags: [],
+    call: 'watch',
+    isLong: true,
+    run: watch,
+  },
 ]
 
 async function send({ api, out, json, readText }: CommandContext, input: Input): Promise<void> {

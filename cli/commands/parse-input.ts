@@ -1,7 +1,7 @@
 import { usageError } from '#cli/output'
 import { nearest } from '#node/config'
 import { COMMON_FLAGS, type Command, type Flag, usageOf } from './command.ts'
-import { Input } from './input.ts'
+import { BETWEEN_WORDS, Input } from './input.ts'
 
 /** Sorts the words typed after a command's name. @throws MeshError `CLI_USAGE` with what to type instead */
 export function parseInput(command: Command, typed: readonly string[], options: { conversation?: string | undefined; prefix?: string } = {}): Input {
@@ -54,9 +54,10 @@ function placeWords(command: Command, words: readonly string[], conversation: st
   const placed = new Map<string, string>()
   let at = 0
   for (const argument of command.arguments) {
-    const rest = argument.isRest === true ? words.slice(at).join(' ') : words[at]
+    const separator = argument.isRest === true ? ' ' : argument.isMany === true ? BETWEEN_WORDS : undefined
+    const rest = separator === undefined ? words[at] : words.slice(at).join(separator)
     const given = at < words.length ? rest : argument.isConversation === true ? conversation : undefined
-    at = argument.isRest === true ? words.length : at + 1
+    at = separator === undefined ? at + 1 : words.length
     if (given !== undefined) placed.set(argument.name, given)
     else if (argument.isOptional !== true) throw usageError(`${argument.name.toUpperCase()} is missing: ${argument.summary}`, help)
   }

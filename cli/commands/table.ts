@@ -1,5 +1,6 @@
 import { usageError } from '#cli/output'
 import { nearest } from '#node/config'
+import { BUNDLE_COMMANDS } from './bundles.ts'
 import type { Command, Flag } from './command.ts'
 import { CONTACT_COMMANDS, QR_IN_PLACE } from './contacts.ts'
 import { MESSAGE_COMMANDS } from './messages.ts'
@@ -14,6 +15,7 @@ const UP_FLAGS: readonly Flag[] = [
   { name: 'profile', value: 'PROFILE', summary: 'router, pi or relay: how much may be kept' },
   { name: 'control-port', value: 'N', summary: 'port of the control API on 127.0.0.1 (7718), or off' },
   { name: 'no-discovery', summary: 'do not look for nodes; only --peer' },
+  { name: 'watch-folder', value: 'DIR', summary: 'read bundles that appear in DIR or right below it, as sticks under /media', isMany: true },
   { name: 'passphrase-file', value: 'FILE', summary: 'passphrase that encrypts the key store' },
   { name: 'restore', summary: 'be the person of 24 words that you type' },
   { name: 'words-file', value: 'FILE', summary: 'with --restore: take the words from a file' },
@@ -30,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   ...CONTACT_COMMANDS,
   ...MESSAGE_COMMANDS,
   ...OUTBOX_COMMANDS,
+  ...BUNDLE_COMMANDS,
   {
     name: 'help',
     summary: 'explain a command',

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { Sink, usageError } from '#cli/output'
 import { openTerminal, type Terminal } from '#cli/repl'
 import { MeshError } from '#mesh/errors'
@@ -80,6 +81,7 @@ async function optionsFrom(
     ...(control === undefined ? {} : { controlPort: control }),
     ...(input.isSet('no-discovery') ? { discovery: false } : {}),
     ...(logLevel === undefined ? {} : { logLevel }),
+    watchFolders: (input.values('watch-folder') ?? []).map((folder) => resolve(folder)),
   }
   const restoreWords = input.isSet('restore') ? await wordsSource(dataDir, input.value('words-file'), isInteractive) : undefined
   return nodeOptions(

@@ -17,6 +17,7 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   MESH_CONTACT_UNKNOWN: EXIT.notFound,
   MESH_CONTACT_AMBIGUOUS: EXIT.notFound,
   NODE_METHOD_UNKNOWN: EXIT.notFound,
+  NODE_FILE_MISSING: EXIT.notFound,
   NODE_TIMEOUT: EXIT.timedOut,
   MESH_STORE_FULL: EXIT.refused,
 }

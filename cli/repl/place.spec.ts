@@ -68,6 +68,14 @@ describe('the prompt', () => {
     assert.equal(await type('/quit'), 'leave')
   })
 
+  it('takes commands of two words', async () => {
+    const { screen, type } = aPlace()
+    await type('/bundle import /m/a.qpqb "/m/b c.qpqb"')
+    assert.match(screen.join(''), /2 envelopes taken in/)
+    await type('/bundle exprot /m/a.qpqb')
+    assert.match(screen.at(-1) ?? '', /did you mean \/bundle export\?/)
+  })
+
   it('gives advice in commands that can be typed here', async () => {
     const { api, screen, type } = aPlace()
     api.send = async () => {

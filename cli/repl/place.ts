@@ -67,22 +67,25 @@ export class Place {
   }
 
   async #command(words: readonly string[], signal: AbortSignal): Promise<'stay' | 'leave'> {
-    const [name = '', ...rest] = words
+    const [name = '', second = ''] = words
     if (name === 'quit' || name === 'exit') return 'leave'
     if (name === 'help' || name === '') {
       printHelpInPlace(this.#deps.out)
       return 'stay'
     }
     if (name === 'to') {
-      await this.#address(rest.join(' '))
+      await this.#address(words.slice(1).join(' '))
       return 'stay'
     }
-    const command = IN_PLACE.find((candidate) => candidate.inPlace === name)
+    const pair = IN_PLACE.find((candidate) => candidate.inPlace === `${name} ${second}`)
+    const command = pair ?? IN_PLACE.find((candidate) => candidate.inPlace === name)
     if (command?.run === undefined) {
-      const meant = nearest(name, ['to', 'quit', ...IN_PLACE.map((candidate) => candidate.inPlace ?? '')])
-      throw usageError(`there is no command /${name}`, meant === undefined ? '/help lists them' : `did you mean /${meant}?`)
+      const isHalf = IN_PLACE.some((candidate) => candidate.inPlace?.startsWith(`${name} `))
+      const typed = isHalf ? `${name} ${second}`.trim() : name
+      const meant = nearest(typed, ['to', 'quit', ...IN_PLACE.map((candidate) => candidate.inPlace ?? '')])
+      throw usageError(`there is no command /${typed}`, meant === undefined ? '/help lists them' : `did you mean /${meant}?`)
     }
-    const input = parseInput(command, rest, { prefix: '/', conversation: this.#current?.person })
+    const input = parseInput(command, words.slice(pair === undefined ? 1 : 2), { prefix: '/', conversation: this.#current?.person })
     const context: CommandContext = { ...this.#deps, json: input.isSet('json'), signal, isInPlace: true, readText: async () => '-' }
     await command.run(context, input)
     return 'stay'

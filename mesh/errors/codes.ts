@@ -65,6 +65,12 @@ export const ERROR_BLAME = {
   NODE_TIMEOUT: 'caller',
   CLI_USAGE: 'caller',
   NODE_KEYSTORE_EXISTS: 'caller',
+  MESH_BUNDLE_INVALID: 'caller',
+  NODE_FILE_MISSING: 'caller',
+  NODE_FILE_EXISTS: 'caller',
+  NODE_FILE_UNUSABLE: 'caller',
+  NODE_DISK_FULL: 'caller',
+  NODE_STOPPED: 'caller',
 } as const satisfies Record<string, Blame>
 
 /** A bounded error code; see {@link ERROR_BLAME}. */

@@ -29,6 +29,8 @@ export const TABLES = {
   peers: 'n',
   /** Devices and their certificates. */
   devices: 'd',
+  /** What came in bundles, and what is owed for it. */
+  sneakernet: 'k',
   /** This node's own state: schema version, clock, generations. */
   own: 's',
 } as const

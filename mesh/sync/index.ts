@@ -1,4 +1,5 @@
 export type { SyncCounters } from './books.ts'
+export { BUNDLE_ID_BYTES, type BundleDeps, type BundleExport, Bundles, type ImportReport, MIN_PART_BYTES, type Piece, type Stopped } from './bundle/index.ts'
 export type { ExchangeDeps } from './deps.ts'
 export { Exchange, type ExchangeOptions, type SessionInfo } from './exchange.ts'
 export { type CarriedEnvelope, decodeFrame, encodeFrame, type Frame, type GrantClaim, type Offer, type RefusalReason } from './frames.ts'

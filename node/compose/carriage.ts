@@ -16,7 +16,7 @@ import { Intake } from '#mesh/intake'
 import type { Clock, Crypto, Log, Random } from '#mesh/ports'
 import { type CollectGrant, CustodyLedger, EncounterBook, issueGrant } from '#mesh/routing'
 import { Database, EnvelopeStore, type Level, STORE_PROFILES, type StoreLimits, Sweeper, TABLES } from '#mesh/store'
-import { Exchange, SERVED_BYTES_PER_MINUTE } from '#mesh/sync'
+import { Bundles, Exchange, SERVED_BYTES_PER_MINUTE } from '#mesh/sync'
 import type { Secrets } from '#node/keystore'
 import { currentCertificate, historyKeyOf } from './identity.ts'
 
@@ -49,6 +49,7 @@ export interface Carriage {
   readonly contacts: Contacts
   readonly conversations: Conversations
   readonly exchange: Exchange
+  readonly bundles: Bundles
   readonly sweeper: Sweeper
   /** Writes down who is met. */
   readonly encounterBook: EncounterBook
@@ -93,21 +94,25 @@ export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
   const conversations = new Conversations({ db, store, intake, ledger, contacts, crypto, random, clock, hlc, log, self })
   const grant = grantFor(deps)
   const encounterBook = await EncounterBook.open({ db, crypto, random, clock, log, key: historyKey })
+  const sync = {
+    db,
+    store,
+    intake,
+    ledger,
+    clock,
+    log,
+    crypto,
+    random,
+    device: secrets.device,
+    sign: (message: Uint8Array) => crypto.ed25519Sign(secrets.deviceSeed, message),
+    grants: () => [grant],
+    knownDevices: deps.knownDevices,
+  }
+  const bundles = new Bundles(sync)
   const exchange = new Exchange(
     {
-      db,
-      store,
-      intake,
-      ledger,
-      clock,
-      log,
-      crypto,
-      random,
-      device: secrets.device,
-      sign: (message) => crypto.ed25519Sign(secrets.deviceSeed, message),
-      grants: () => [grant],
+      ...sync,
       encounters: encounterBook.encounters,
-      knownDevices: deps.knownDevices,
       onOffence: deps.onOffence,
       onMeeting: () => conversations.dropStale().catch((error: unknown) => log.warn('stale ephemerals could not be dropped', { error })),
       ...(deps.onGreeted === undefined ? {} : { onGreeted: deps.onGreeted }),
@@ -115,7 +120,7 @@ export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
     { servedBytesPerMinute: SERVED_BYTES_PER_MINUTE[deps.profile] },
   )
   const sweeper = new Sweeper({ clock, log, removeExpired: (limit) => store.removeExpired(limit) })
-  return { db, store, intake, ledger, contacts, conversations, exchange, sweeper, encounterBook, card }
+  return { db, store, intake, ledger, contacts, conversations, exchange, bundles, sweeper, encounterBook, card }
 }
 
 /** From a clock that was never set, the grant still has to convince neighbours whose clocks are right. */

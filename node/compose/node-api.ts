@@ -2,9 +2,13 @@
 
 import { isMeshError, MeshError } from '#mesh/errors'
 import { cardUri, safetyNumber } from '#mesh/identity'
-import { type DeviceId, type PersonId, parseDeviceId, parseEnvelopeId } from '#mesh/ids'
+import { type Address, type DeviceId, type PersonId, parseAddress, parseDeviceId, parseEnvelopeId } from '#mesh/ids'
 import type { Clock, Crypto } from '#mesh/ports'
 import type {
+  BundleExported,
+  BundleExportParams,
+  BundleImported,
+  BundleStep,
   ContactInfo,
   DeviceInfo,
   DoctorReport,
@@ -24,6 +28,7 @@ import type {
 import { hintText } from '#node/host'
 import type { Secrets } from '#node/keystore'
 import { diagnose, interfaceFacts } from '#node/observe'
+import type { Sneakernet } from '#node/sneakernet'
 import type { Carriage } from './carriage.ts'
 import { flushOutbox } from './flush.ts'
 import type { Network } from './network.ts'
@@ -37,6 +42,7 @@ export interface NodeApiDeps {
   readonly clock: Clock
   readonly carriage: Carriage
   readonly network: Network
+  readonly sneakernet: Sneakernet
   readonly feed: WatchFeed
   /** What happened so far, for the first who watches. */
   readonly kept?: WatchQueue
@@ -44,6 +50,9 @@ export interface NodeApiDeps {
   /** Ends the node soon. */
   readonly end: () => void
 }
+
+/** 16 bytes in base64url. */
+const ADDRESS_TEXT = /^[\w-]{22}$/
 
 /** See the head of this file. */
 export class RunningNodeApi implements NodeApi {
@@ -56,7 +65,7 @@ export class RunningNodeApi implements NodeApi {
   }
 
   async status(): Promise<NodeStatus> {
-    const { carriage, network, secrets, crypto, clock, startedAt } = this.#deps
+    const { carriage, network, sneakernet, secrets, crypto, clock, startedAt } = this.#deps
     const { store, db, ledger, intake, exchange, conversations } = carriage
     const { envelopes, tombstones, bytes } = store.usage()
     const limitBytes = store.limits.maxBytes
@@ -69,6 +78,7 @@ export class RunningNodeApi implements NodeApi {
       rssBytes: process.memoryUsage.rss(),
       transports: network.host.transports,
       discovery: network.discovery?.status() ?? {},
+      sneakernet: sneakernet.folders,
       counters: {
         ...prefixed('intake', intake.counters),
         ...prefixed('sync', { ...exchange.counters }),
@@ -114,6 +124,7 @@ export class RunningNodeApi implements NodeApi {
       clockOffsetsMs: carriage.exchange.sessions().flatMap(({ clockOffsetMs }) => (clockOffsetMs === undefined ? [] : [clockOffsetMs])),
       store,
       quic: host.transports['quic'] === 'on',
+      folders: this.#deps.sneakernet.folders,
     })
   }
 
@@ -207,6 +218,25 @@ export class RunningNodeApi implements NodeApi {
 
   outboxClear(params: { which?: string; dryRun?: boolean }): Promise<OutboxCleared> {
     return clearOutbox(this.#deps.carriage, params)
+  }
+
+  async *bundleExport({ file, for: to, maxBytes, force = false }: BundleExportParams, signal: AbortSignal): AsyncGenerator<BundleStep<BundleExported>> {
+    const only = to === undefined ? {} : { only: new Set(to.map((who) => this.#addressFor(who))) }
+    yield* this.#deps.sneakernet.export({ file, force, ...only, ...(maxBytes === undefined ? {} : { maxBytes }) }, signal)
+  }
+
+  bundleImport({ files }: { files: string[] }, signal: AbortSignal): AsyncGenerator<BundleStep<BundleImported>> {
+    return this.#deps.sneakernet.import(files, signal)
+  }
+
+  /** The inbox of somebody known, or an address as it is written. */
+  #addressFor(who: string): Address {
+    try {
+      return this.#deps.carriage.contacts.find(who).card.inbox
+    } catch (error) {
+      if (!isMeshError(error, 'MESH_CONTACT_UNKNOWN') || !ADDRESS_TEXT.test(who)) throw error
+      return parseAddress(who)
+    }
   }
 
   /** Who is here already comes first, so that nobody who connected a moment earlier is missed. */

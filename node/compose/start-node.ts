@@ -12,6 +12,7 @@ import type { NodeOptions } from '#node/config'
 import { ControlServer, lockData, type ReadyEvent, type RunningNode, WatchFeed } from '#node/control'
 import { systemClock as clock, fastestCrypto, systemRandom as random } from '#node/crypto'
 import { ensurePrivateDir } from '#node/keystore'
+import { Sneakernet } from '#node/sneakernet'
 import { hasRoom, openLevel } from '#node/storage'
 import { Bans } from './bans.ts'
 import { Bouncer } from './bouncer.ts'
@@ -104,9 +105,11 @@ async function open(options: NodeOptions, undo: Array<() => Promise<void>>, unwi
   )
   late.network = network
 
+  const { bundles, db } = carriage
+  const sneakernet = new Sneakernet({ bundles, db, clock, log, dataDir }, { folders: options.watchFolders })
   const feed = new WatchFeed()
   const { promise: done, resolve: end } = Promise.withResolvers<void>()
-  const apiDeps: NodeApiDeps = { secrets, crypto, clock, carriage, network, feed, startedAt, end }
+  const apiDeps: NodeApiDeps = { secrets, crypto, clock, carriage, network, sneakernet, feed, startedAt, end }
   const api = new RunningNodeApi(apiDeps)
   // Whoever has just started this node cannot watch it before it is ready, and messages arrive before that.
   const ownApi = new RunningNodeApi({ ...apiDeps, kept: feed.keep() })
@@ -119,6 +122,7 @@ async function open(options: NodeOptions, undo: Array<() => Promise<void>>, unwi
     carriage.encounterBook,
     carriage.exchange,
     bouncer,
+    sneakernet,
     ...network.parts,
     control,
   ])

@@ -24,6 +24,8 @@ describe('configuration', () => {
       ['name: a\nname: b', /line 2/],
       ['- 1', /keys and values/],
       ['profile: big', /one of router, pi, relay/],
+      ['sneakernet: {watch: [media]}', /"sneakernet.watch" is a list of folders, each with its whole path/],
+      ['sneakernet: {wach: []}', /unknown key "sneakernet.wach"/],
       ['name:', /has no value/],
     ] as const) {
       await assert.rejects(readConfig(text, '/x.yaml'), (error) => isMeshError(error, 'NODE_CONFIG_INVALID') && fault.test(error.message), text)
@@ -37,6 +39,7 @@ describe('configuration', () => {
       profile: 'pi',
       control: {},
       discovery: { lan: true, dht: true },
+      sneakernet: { watch: [] },
       log: {},
     })
     for (const key of Object.keys(CONFIG_KEYS)) assert.match(DEFAULT_CONFIG, new RegExp(`^(# )?${key}:`, 'm'))
@@ -59,6 +62,8 @@ describe('configuration', () => {
     assert.deepEqual(options.peers, ['p1', 'p2'])
     assert.deepEqual(options.control, { port: 7718, isPortGiven: false })
     assert.deepEqual(options.discovery, { lan: false, dht: false })
+    const { watchFolders } = nodeOptions('/d', { sneakernet: { watch: ['/media'] } }, { watchFolders: ['/mnt', '/media'] }, { level: 'warn', write() {} })
+    assert.deepEqual(watchFolders, ['/media', '/mnt'])
   })
 })
 

@@ -65,6 +65,7 @@ function merge(base: Config, over: Config): Config {
   const merged: Config = { ...base, ...over }
   if (base.control !== undefined) merged.control = { ...base.control, ...over.control }
   if (base.discovery !== undefined) merged.discovery = { ...base.discovery, ...over.discovery }
+  if (base.sneakernet !== undefined) merged.sneakernet = { ...base.sneakernet, ...over.sneakernet }
   if (base.log !== undefined) merged.log = { ...base.log, ...over.log }
   return merged
 }
@@ -120,6 +121,10 @@ function checkedValue(rule: Exclude<Rule, { kind: 'section' }>, value: unknown):
       return typeof value === 'boolean' ? value : { fault: 'is true or false' }
     case 'texts':
       return Array.isArray(value) && value.every((item): item is string => typeof item === 'string') ? value : { fault: 'is a list of texts' }
+    case 'folders':
+      return Array.isArray(value) && value.every((item): item is string => typeof item === 'string' && item.startsWith('/'))
+        ? value
+        : { fault: 'is a list of folders, each with its whole path from / on' }
     case 'choice':
       return typeof value === 'string' && rule.of.includes(value) ? value : { fault: `is one of ${rule.of.join(', ')}` }
     case 'port':

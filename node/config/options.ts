@@ -34,6 +34,8 @@ export interface NodeOptions {
   /** Control API over HTTP on loopback; the Unix socket is always there. */
   readonly control: { readonly port: number | 'off'; readonly isPortGiven: boolean }
   readonly discovery: { readonly lan: boolean; readonly dht: boolean }
+  /** Folders whose bundles are read by themselves; absolute. */
+  readonly watchFolders: readonly string[]
   /** Where log lines (one JSON object each, with its line feed) go. */
   readonly log: { readonly level: LogLevel; readonly write: (line: string) => void }
   /** The passphrase of the key store: asked with `open` when it is encrypted, with `create` when it is made. `undefined` on `create` means none. */
@@ -54,6 +56,8 @@ export interface OptionFlags {
   readonly controlPort?: number | 'off'
   readonly discovery?: boolean
   readonly logLevel?: LogLevel
+  /** Absolute; besides those of the configuration. */
+  readonly watchFolders?: readonly string[]
 }
 
 type Callbacks = Pick<NodeOptions, 'passphrase' | 'restoreWords' | 'onIdentity'>
@@ -79,6 +83,7 @@ export function nodeOptions(
     profile: flags.profile ?? config.profile ?? 'pi',
     control: { port: controlPort ?? DEFAULT_CONTROL_PORT, isPortGiven: controlPort !== undefined },
     discovery: { lan: flags.discovery ?? config.discovery?.lan ?? true, dht: flags.discovery ?? config.discovery?.dht ?? true },
+    watchFolders: [...new Set([...(config.sneakernet?.watch ?? []), ...(flags.watchFolders ?? [])])],
     log: { level: flags.logLevel ?? config.log?.level ?? log.level, write: log.write },
     ...callbacks,
   }

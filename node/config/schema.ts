@@ -24,6 +24,7 @@ export interface Config {
   control?: { port?: number | 'off' }
   discovery?: { lan?: boolean; dht?: boolean }
   log?: { level?: LogLevel }
+  sneakernet?: { watch?: string[] }
 }
 
 /** What may stand at a key. */
@@ -31,6 +32,7 @@ export type Rule =
   | { readonly kind: 'text' }
   | { readonly kind: 'port'; readonly mayBeOff: boolean }
   | { readonly kind: 'texts' }
+  | { readonly kind: 'folders' }
   | { readonly kind: 'switch' }
   | { readonly kind: 'choice'; readonly of: readonly string[] }
   | { readonly kind: 'section'; readonly keys: Readonly<Record<string, Rule>> }
@@ -46,6 +48,7 @@ export const CONFIG_KEYS: Readonly<Record<keyof Config, Rule>> = {
   control: { kind: 'section', keys: { port: { kind: 'port', mayBeOff: true } } },
   discovery: { kind: 'section', keys: { lan: { kind: 'switch' }, dht: { kind: 'switch' } } },
   log: { kind: 'section', keys: { level: { kind: 'choice', of: LOG_LEVELS } } },
+  sneakernet: { kind: 'section', keys: { watch: { kind: 'folders' } } },
 }
 
 /** What `--print-default-config` prints: a file that changes nothing, to be edited. */
@@ -86,6 +89,11 @@ discovery:
   lan: true
   # Asking the distributed table for people behind more than one hop.
   dht: true
+
+sneakernet:
+  # Bundles (*.qpqb) that appear in these folders, or in a folder right below one, are read by themselves.
+  watch: []
+  #  - /media
 
 log:
   # debug, info, warn, error or silent. Default: warn without a terminal, error in one.

@@ -38,6 +38,12 @@ export interface NodeApi {
    * with spaces between. `dryRun` changes nothing and tells what would go.
    */
   outboxClear(params: { which?: string; dryRun?: boolean }): Promise<OutboxCleared>
+
+  /** Writes what others are to get into a file. Streams how far it is; the last step is the result. */
+  bundleExport(params: BundleExportParams, signal: AbortSignal): AsyncIterable<BundleStep<BundleExported>>
+  /** Takes in bundles. Streams how far it is; the last step is the result. What was read stays when `signal` aborts. */
+  bundleImport(params: { files: string[] }, signal: AbortSignal): AsyncIterable<BundleStep<BundleImported>>
+
   /** Streams events until `signal` aborts. */
   watch(signal: AbortSignal): AsyncIterable<WatchEvent>
 }
@@ -52,8 +58,78 @@ export interface NodeStatus {
   transports: Record<string, string>
   /** Per network interface; see `node/discovery`. */
   discovery: Record<string, { state: string; sent: number; received: number; errors: number; lastError?: string }>
+  /** Per watched folder. */
+  sneakernet: Record<string, WatchedFolderInfo>
   counters: Record<string, number>
   crypto: string
+}
+
+/** A folder whose bundles are read by themselves. Counted since the node started. */
+export interface WatchedFolderInfo {
+  /** `missing`: there is none now, perhaps a stick that is not plugged in. */
+  state: 'watching' | 'missing' | 'unreadable'
+  /** More lies in it than is looked at. */
+  crowded: boolean
+  /** Bundles that were read, and the envelopes in them that were new. */
+  files: number
+  envelopes: number
+  badBlocks: number
+  /** Things called like a bundle that are no files: links, pipes, devices. */
+  refused: number
+  errors: number
+  lastError?: string
+}
+
+export interface BundleExportParams {
+  /** Absolute, as the node sees it. With `maxBytes` the parts are named after it: NAME.001.qpqb. */
+  file: string
+  /** Petnames, `qpq1…` or addresses: only what goes to them, beside receipts. */
+  for?: string[]
+  /** The longest part, bytes. */
+  maxBytes?: number
+  /** Replaces files that are there. */
+  force?: boolean
+}
+
+/** How far long work is; `done` and `total` are bytes, and `total` may be an estimate. */
+export interface BundleProgress {
+  event: 'progress'
+  done: number
+  total: number
+  envelopes: number
+}
+
+/** Progress, and at the end the result. */
+export type BundleStep<T> = BundleProgress | ({ event: 'done' } & T)
+
+export interface BundleExported {
+  /** Absolute paths, in order. */
+  files: string[]
+  envelopes: number
+  bytes: number
+  /** Envelopes that fit into no part of that size. */
+  tooLarge: number
+}
+
+export interface BundleImported {
+  accepted: number
+  ignored: number
+  /** Why envelopes were ignored, as `duplicate`, `retracted`, `expired`, `quota`, `rate`, `hops`, `full`. */
+  reasons: Record<string, number>
+  /** By error code. */
+  rejected: Record<string, number>
+  blocks: number
+  /** Blocks that could not be read; what was in them comes with the next bundle. */
+  badBlocks: number
+  /** Own envelopes that somebody has now promised to carry. */
+  carried: number
+  files: number
+  /** True when the last part of a bundle was not among the files. */
+  partsFollow: boolean
+  /** Why reading ended early: `rate` and `full` pass, so the same file can be read again later. */
+  stopped?: 'rate' | 'full' | 'hostile'
+  /** Files that gave nothing, or not all. */
+  failed: Array<{ file: string; code: string; message: string; hint?: string }>
 }
 
 export interface NodeIdentity {
@@ -77,7 +153,7 @@ export interface PeerInfo {
 /** One thing that may keep people apart, with what to do about it. */
 export interface DoctorFinding {
   level: 'ok' | 'note' | 'warning' | 'problem'
-  /** Bounded, stable: `no-interface`, `no-carrier`, `no-address`, `multicast-send-error`, `nothing-heard`, `port-closed`, `address-translated`, `clock-off`, `store-full`, `quic-missing`, `ok`. */
+  /** Bounded, stable: `no-interface`, `no-carrier`, `no-address`, `multicast-send-error`, `nothing-heard`, `port-closed`, `address-translated`, `clock-off`, `store-full`, `quic-missing`, `watch-folder-missing`, `watch-folder-unreadable`, `watch-folder-crowded`, `bundle-unreadable`, `ok`. */
   code: string
   /** The interface or part it is about. */
   subject: string

@@ -1,6 +1,10 @@
 import { connect, type Socket } from 'node:net'
 import { MeshError } from '#mesh/errors'
 import type {
+  BundleExported,
+  BundleExportParams,
+  BundleImported,
+  BundleStep,
   ContactInfo,
   DeviceInfo,
   DoctorReport,
@@ -15,6 +19,7 @@ import type {
   PeerInfo,
   WatchEvent,
 } from './api.ts'
+import { EventStream } from './event-stream.ts'
 import { findSocket } from './socket-path.ts'
 import { LineReader } from './socket-server.ts'
 import { fromWireError, isRecord } from './wire.ts'
@@ -139,9 +144,22 @@ export class ControlClient implements NodeApi {
     return this.#call('outboxClear', params)
   }
 
+  bundleExport(params: BundleExportParams, signal: AbortSignal): AsyncGenerator<BundleStep<BundleExported>> {
+    return this.#stream('bundleExport', { ...params }, signal)
+  }
+  bundleImport(params: { files: string[] }, signal: AbortSignal): AsyncGenerator<BundleStep<BundleImported>> {
+    return this.#stream('bundleImport', params, signal)
+  }
+
   async *watch(signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    yield* this.#stream<WatchEvent>('watch', {}, signal)
+    if (!signal.aborted) throw gone()
+  }
+
+  /** The node is the same program: what it streams has the type that the method promises. */
+  async *#stream<T>(method: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal): AsyncGenerator<T> {
     if (signal.aborted) return
-    const { subscription } = await this.#call<{ subscription: number }>('watch')
+    const { subscription } = await this.#call<{ subscription: number }>(method, params)
     const stream = this.#streamOf(subscription)
     const leave = () => stream.end()
     signal.addEventListener('abort', leave, { once: true })
@@ -149,7 +167,7 @@ export class ControlClient implements NodeApi {
       for (;;) {
         const event = await stream.next()
         if (event === undefined) break
-        yield event
+        yield event as T
       }
     } finally {
       signal.removeEventListener('abort', leave)
@@ -157,7 +175,6 @@ export class ControlClient implements NodeApi {
       if (!this.#socket.destroyed) this.#socket.write(`${JSON.stringify({ jsonrpc: '2.0', method: 'unwatch', params: { subscription } })}\n`)
       this.#socket.resume()
     }
-    if (!signal.aborted) throw gone()
   }
 
   /** Ends the connection. */
@@ -205,8 +222,8 @@ export class ControlClient implements NodeApi {
   #notice(method: string, params: unknown): void {
     if (!isRecord(params) || typeof params['subscription'] !== 'number') return
     const stream = this.#streamOf(params['subscription'])
-    if (method === 'watch.end') stream.end()
-    else if (method === 'watch.event' && stream.push(params['event'] as WatchEvent) > MAX_WAITING_EVENTS) this.#socket.pause()
+    if (method === 'watch.end' || method === 'stream.end') stream.end('error' in params ? fromWireError(params['error']) : undefined)
+    else if ((method === 'watch.event' || method === 'stream.event') && stream.push(params['event']) > MAX_WAITING_EVENTS) this.#socket.pause()
   }
 
   /** Events can arrive in the same chunk as the answer that names their subscription, so whoever is first makes the stream. */
@@ -220,45 +237,7 @@ export class ControlClient implements NodeApi {
 
   #abandon(): void {
     for (const pending of this.#pending.values()) pending.reject(gone())
-    for (const stream of this.#streams.values()) stream.end()
-  }
-}
-
-/** The events of one subscription; `drained` is called when the reader has caught up. */
-class EventStream {
-  readonly #drained: () => void
-  #waiting: WatchEvent[] = []
-  #isEnded = false
-  #wake: (() => void) | undefined
-
-  constructor(drained: () => void) {
-    this.#drained = drained
-  }
-
-  push(event: WatchEvent): number {
-    if (!this.#isEnded) this.#waiting.push(event)
-    this.#wake?.()
-    return this.#waiting.length
-  }
-
-  end(): void {
-    this.#isEnded = true
-    this.#wake?.()
-  }
-
-  async next(): Promise<WatchEvent | undefined> {
-    for (;;) {
-      const event = this.#waiting.shift()
-      if (event !== undefined) {
-        if (this.#waiting.length === 0) this.#drained()
-        return event
-      }
-      if (this.#isEnded) return undefined
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-      this.#wake = undefined
-    }
+    for (const stream of this.#streams.values()) stream.end(gone())
   }
 }
 

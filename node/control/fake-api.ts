@@ -28,6 +28,7 @@ export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
       rssBytes: 1,
       transports: {},
       discovery: {},
+      sneakernet: {},
       counters: {},
       crypto: 'fake',
     }),
@@ -54,6 +55,15 @@ export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
     outbox: async () => [],
     outboxFlush: async () => ({ dialled: 0, reached: 0, peers: 0, waiting: 0 }),
     outboxClear: async () => ({ cleared: [], mayArrive: 0 }),
+    async *bundleExport({ file }) {
+      yield { event: 'progress', done: 1, total: 2, envelopes: 1 }
+      yield { event: 'done', files: [file], envelopes: 2, bytes: 2, tooLarge: 0 }
+    },
+    async *bundleImport({ files }) {
+      yield { event: 'progress', done: 1, total: 2, envelopes: 1 }
+      const counts = { accepted: 2, ignored: 0, reasons: {}, rejected: {}, blocks: 3, badBlocks: 0, carried: 0, partsFollow: false, failed: [] }
+      yield { event: 'done', ...counts, files: files.length }
+    },
     watch: (signal) => feed.watch(signal),
     ...over,
   }

@@ -1,4 +1,9 @@
 export type {
+  BundleExported,
+  BundleExportParams,
+  BundleImported,
+  BundleProgress,
+  BundleStep,
   ContactInfo,
   DeliveryState,
   DeviceInfo,
@@ -16,6 +21,7 @@ export type {
   ReadyEvent,
   RunningNode,
   WatchEvent,
+  WatchedFolderInfo,
 } from './api.ts'
 export { ControlClient } from './client.ts'
 export { type DataLock, lockData, lockOwner } from './data-lock.ts'

@@ -4,10 +4,16 @@
  */
 import { type ZodType, z } from 'zod'
 import { MeshError } from '#mesh/errors'
+import { MIN_PART_BYTES } from '#mesh/sync'
 import type { NodeApi } from './api.ts'
 
-/** Every method but the stream. */
-export type MethodName = Exclude<keyof NodeApi, 'watch'>
+/** Methods that answer with a stream and end by themselves. */
+type JobName = 'bundleExport' | 'bundleImport'
+/** Every method that gives one answer. */
+export type MethodName = Exclude<keyof NodeApi, 'watch' | JobName>
+
+/** Long work that was looked up and whose parameters were checked. */
+export type Job = (api: NodeApi, signal: AbortSignal) => AsyncIterable<unknown>
 
 /** A method that was looked up and whose parameters were checked. */
 export type Call = (api: NodeApi) => Promise<unknown>
@@ -16,6 +22,13 @@ export type Call = (api: NodeApi) => Promise<unknown>
 const who = z.string().min(1).max(512)
 /** 32 KiB of UTF-8 are at most this many characters; content measures the bytes. */
 const text = z.string().max(32_768)
+/** Linux takes paths of up to 4,096 bytes. */
+const path = z
+  .string()
+  .min(2)
+  .max(4_096)
+  .startsWith('/', 'a path begins with /')
+  .refine((text) => !text.includes('\0'), 'a path has no zero byte')
 const none = z.strictObject({})
 
 function method<P>(params: ZodType<P>, run: (api: NodeApi, params: P) => Promise<unknown>): (raw: unknown) => Call {
@@ -62,6 +75,36 @@ const METHODS: Readonly<Record<MethodName, (raw: unknown) => Call>> = {
   outboxClear: method(z.strictObject({ which: z.string().max(65_536).optional(), dryRun: z.boolean().optional() }), (api, { which, dryRun }) =>
     api.outboxClear({ ...(which === undefined ? {} : { which }), ...(dryRun === undefined ? {} : { dryRun }) }),
   ),
+}
+
+function job<P>(params: ZodType<P>, run: (api: NodeApi, params: P, signal: AbortSignal) => AsyncIterable<unknown>): (raw: unknown) => Job {
+  return (raw) => {
+    const parsed = params.safeParse(raw ?? {})
+    if (!parsed.success) throw paramsInvalid(parsed.error)
+    return (api, signal) => run(api, parsed.data, signal)
+  }
+}
+
+const JOBS: Readonly<Record<JobName, (raw: unknown) => Job>> = {
+  bundleExport: job(
+    z.strictObject({
+      file: path,
+      for: z.array(who).max(1_000).optional(),
+      maxBytes: z.int().min(MIN_PART_BYTES).optional(),
+      force: z.boolean().optional(),
+    }),
+    (api, { file, for: to, maxBytes, force }, signal) =>
+      api.bundleExport(
+        { file, ...(to === undefined ? {} : { for: to }), ...(maxBytes === undefined ? {} : { maxBytes }), ...(force === undefined ? {} : { force }) },
+        signal,
+      ),
+  ),
+  bundleImport: job(z.strictObject({ files: z.array(path).min(1).max(10_000) }), (api, params, signal) => api.bundleImport(params, signal)),
+}
+
+/** Long work by its name, or `undefined` when it is none. @throws MeshError `NODE_PARAMS_INVALID` */
+export function prepareJob(name: string, params: unknown): Job | undefined {
+  return Object.hasOwn(JOBS, name) ? JOBS[name as JobName](params) : undefined
 }
 
 /** Looks a method up and checks its parameters. @throws MeshError `NODE_METHOD_UNKNOWN`, `NODE_PARAMS_INVALID` */

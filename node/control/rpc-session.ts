@@ -2,7 +2,7 @@ import { MeshError } from '#mesh/errors'
 import type { Log } from '#mesh/ports'
 import { spawn, type Task } from '#mesh/runtime'
 import type { NodeApi } from './api.ts'
-import type { Call } from './methods.ts'
+import type { Call, Job } from './methods.ts'
 import { WatchQueue } from './watch-feed.ts'
 import { isRecord, type RequestId, RPC_INVALID_REQUEST, RPC_PARSE_ERROR, toWireError } from './wire.ts'
 
@@ -18,6 +18,7 @@ export interface RpcChannel {
 export interface RpcDeps {
   readonly api: NodeApi
   readonly prepareCall: (name: string, params: unknown) => Call
+  readonly prepareJob: (name: string, params: unknown) => Job | undefined
   readonly log: Log
   /** Requests that have no answer yet, of all connections. */
   readonly answering: Set<Promise<void>>
@@ -74,14 +75,14 @@ export class RpcSession {
       await this.#watches.get(subscription)?.stop()
       return { value: {} }
     }
+    const job = this.#deps.prepareJob(request.method, request.params)
+    if (job !== undefined) return this.#begin(job)
     return { value: await this.#deps.prepareCall(request.method, request.params)(this.#deps.api) }
   }
 
   /** The events are taken from now on; they leave after the answer that names the subscription. */
   #watch(): { value: unknown; after: () => void } {
-    if (!this.#mayWatch) throw new MeshError('NODE_METHOD_UNKNOWN', 'a single request cannot stream', { hint: 'use the WebSocket at /ws or the Unix socket' })
-    if (this.#watches.size >= MAX_WATCHES) throw new MeshError('MESH_QUOTA_EXCEEDED', `one connection watches at most ${MAX_WATCHES} times`)
-    const subscription = this.#nextWatch++
+    const subscription = this.#subscription()
     const queue = new WatchQueue()
     const source = spawn(
       (signal) => this.#pump(subscription, queue, signal),
@@ -95,6 +96,42 @@ export class RpcSession {
       )
     }
     return { value: { subscription }, after }
+  }
+
+  /** Long work: it begins after the answer that names its stream, goes as fast as its steps are taken, and ends with the connection. */
+  #begin(job: Job): { value: unknown; after: () => void } {
+    const subscription = this.#subscription()
+    const after = () => {
+      if (this.#isClosed) return
+      const work = spawn(
+        (signal) => this.#work(subscription, job, signal),
+        (error) => this.#deps.log.error('a stream could not be sent', { error }),
+      )
+      this.#watches.set(subscription, work)
+    }
+    return { value: { subscription }, after }
+  }
+
+  async #work(subscription: number, job: Job, signal: AbortSignal): Promise<void> {
+    const { api, log } = this.#deps
+    try {
+      for await (const event of job(api, signal)) {
+        await this.#send({ method: 'stream.event', params: { subscription, event } })
+        if (signal.aborted) return
+      }
+      await this.#send({ method: 'stream.end', params: { subscription } })
+    } catch (error) {
+      if (!(error instanceof MeshError) || error.blame === 'us') log.error('long work failed', { error })
+      await this.#send({ method: 'stream.end', params: { subscription, error: toWireError(error) } })
+    } finally {
+      this.#watches.delete(subscription)
+    }
+  }
+
+  #subscription(): number {
+    if (!this.#mayWatch) throw new MeshError('NODE_METHOD_UNKNOWN', 'a single request cannot stream', { hint: 'use the WebSocket at /ws or the Unix socket' })
+    if (this.#watches.size >= MAX_WATCHES) throw new MeshError('MESH_QUOTA_EXCEEDED', `one connection has at most ${MAX_WATCHES} streams`)
+    return this.#nextWatch++
   }
 
   async #pump(subscription: number, queue: WatchQueue, signal: AbortSignal): Promise<void> {

@@ -54,8 +54,8 @@ export class ControlServer implements Runnable {
     const { api, log } = this.#deps
     const { dataDir } = this.#options
     // zod and fastify are loaded here and not above: commands import this folder for its client.
-    const { prepareCall } = await import('./methods.ts')
-    const rpc: RpcDeps = { api, prepareCall, log, answering: this.#answering }
+    const { prepareCall, prepareJob } = await import('./methods.ts')
+    const rpc: RpcDeps = { api, prepareCall, prepareJob, log, answering: this.#answering }
     this.#http = await this.#startHttp(rpc)
     try {
       const { path, isShort } = await prepareSocket(dataDir)

@@ -5,6 +5,8 @@
  *
  * `watch` answers `{"subscription":n}` and then sends notifications `watch.event` with
  * `{"subscription":n,"event":{…}}`; `unwatch` ends one; `watch.end` says that it ended by itself.
+ * Long work (`bundleExport`, `bundleImport`) is the same with `stream.event` and `stream.end`; the latter
+ * holds the error with which it ended, if there was one. `unwatch` and the end of the connection cancel it.
  */
 import { isErrorCode, MeshError } from '#mesh/errors'
 

@@ -5,9 +5,10 @@
  * multicast, the network swallows it (guest Wi-Fi, filters), a firewall closes the port, a clock is off.
  * What is not wrong is said too: a person who looks for a fault wants to know what need not be looked at.
  */
-import type { DoctorFinding, DoctorReport } from '#node/control'
+import type { DoctorFinding, DoctorReport, WatchedFolderInfo } from '#node/control'
 import type { InterfaceState, NetworkInterface } from '#node/discovery'
 import { clockFindings } from './doctor-clock.ts'
+import { folderFindings } from './doctor-folders.ts'
 import { reachFindings } from './doctor-reach.ts'
 
 /** An interface with what discovery counted on it. */
@@ -52,6 +53,8 @@ export interface DoctorFacts {
   readonly store?: { readonly full: boolean; readonly bytes: number; readonly limitBytes: number }
   /** Whether the QUIC transport is there; absent: not asked for. */
   readonly quic?: boolean
+  /** Watched folders by their path. */
+  readonly folders?: Readonly<Record<string, WatchedFolderInfo>>
 }
 
 /** An interface that has been up this long and heard nothing is suspicious, in seconds: our questions at 0, 0.25, 1.25, 5 and 21 s are over. */
@@ -69,6 +72,7 @@ export function diagnose(facts: DoctorFacts): DoctorReport {
     ...clockFindings(facts.nowMs, facts.clockOffsetsMs ?? []),
     ...storeFindings(facts.store),
     ...quicFindings(facts.quic),
+    ...folderFindings(facts.folders ?? {}),
   ]
   return { healthy: findings.every(({ level }) => HEALTHY.has(level)), findings }
 }

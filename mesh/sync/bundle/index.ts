@@ -1,0 +1,7 @@
+export { BUNDLE_ID_BYTES } from './block.ts'
+export { Bundles } from './bundles.ts'
+export type { BundleDeps } from './deps.ts'
+export type { BundleExport } from './export-bundle.ts'
+export type { ImportReport, Stopped } from './import-bundle.ts'
+export { MIN_PART_BYTES } from './limits.ts'
+export type { Piece } from './piece-writer.ts'

@@ -1,0 +1,1 @@
+export { Sneakernet } from './sneakernet.ts'
