@@ -122,9 +122,7 @@ async function shownAt(b: Person, count: number): Promise<number> {
     if (seen >= count) return performance.now()
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
-  throw new Error(
-    `B has shown ${seen} messages and not ${count}`)
-  )
+  throw new Error(`B has shown ${seen} messages and not ${count}`)
 }
 
 /** The same with a broker in the place of C, its clients in the place of A and B; `undefined` when it is not installed. */
