@@ -8,7 +8,17 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
 const SUITES: Readonly<Record<string, ReadonlyArray<readonly [script: string, ...args: string[]]>>> = {
-  netns: [['mdns-interop.ts'], ['interfaces.ts'], ['discovery.ts'], ['carry.ts'], ['capture.ts'], ['garbage.ts'], ['bad-input.ts'], ['dht.ts']],
+  netns: [
+    ['mdns-interop.ts'],
+    ['interfaces.ts'],
+    ['discovery.ts'],
+    ['carry.ts'],
+    ['capture.ts'],
+    ['garbage.ts'],
+    ['bad-input.ts'],
+    ['dht.ts'],
+    ['replay.ts', '100000'],
+  ],
   kill: [
     ['store-kill.ts', '20'],
     ['kills.ts', '50'],

@@ -44,8 +44,16 @@ export class Person {
     return this.#node !== undefined
   }
 
-  async up(): Promise<this> {
-    this.#node = await QpqNode.start(this.space, { data: this.data, name: this.name, args: ['--control-port', 'off', ...this.#args], env: this.#env })
+  /** Starts the node. @param timeoutMs until it is ready; half a minute unless said otherwise */
+  async up(timeoutMs?: number): Promise<this> {
+    const patience = timeoutMs === undefined ? {} : { timeoutMs }
+    this.#node = await QpqNode.start(this.space, {
+      data: this.data,
+      name: this.name,
+      args: ['--control-port', 'off', ...this.#args],
+      env: this.#env,
+      ...patience,
+    })
     this.#client = await ControlClient.connect(this.data)
     return this
   }
