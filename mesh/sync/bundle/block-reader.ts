@@ -26,6 +26,11 @@ export class BlockReader {
     return this.#rest.length
   }
 
+  /** Bytes whose checksum was computed. */
+  get summedBytes(): number {
+    return this.#summedBytes
+  }
+
   /** Markers that were followed by another version. */
   get strangeVersions(): number {
     return this.#strangeVersions
