@@ -79,7 +79,7 @@ describe('two nodes that meet', () => {
         await alice.stop()
         await carol.stop()
       }),
-      { numRuns: 30 },
+      { numRuns: 20 },
     )
   }).timeout(20_000)
 
@@ -108,7 +108,7 @@ describe('two nodes that meet', () => {
         await alice.stop()
         await carol.stop()
       }),
-      { numRuns: 30 },
+      { numRuns: 20 },
     )
   }).timeout(20_000)
 

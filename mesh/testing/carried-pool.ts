@@ -25,9 +25,9 @@ export function pool(address: Address, count: number, options: { bytes?: number;
 }
 
 /** Puts envelopes into the store of a node as if somebody had brought them. */
-export async function carry(node: MeshNode, envelopes: readonly Envelope[]): Promise<void> {
+export async function carry(node: MeshNode, envelopes: readonly Envelope[], { copies = 1 }: { copies?: number } = {}): Promise<void> {
   await node.db.transaction((tx) => {
-    for (const envelope of envelopes) node.store.put(tx, envelope, { hops: 1, copies: 1, ageS: 0, from: SOMEBODY, own: false, pinned: false, stranger: false })
+    for (const envelope of envelopes) node.store.put(tx, envelope, { hops: 1, copies, ageS: 0, from: SOMEBODY, own: false, pinned: false, stranger: false })
   })
 }
 

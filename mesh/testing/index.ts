@@ -1,3 +1,6 @@
+export { carry, type Tapped, tap } from './carried-pool.ts'
 export { type FakeClock, fakeClock, settle } from './fake-clock.ts'
 export { linkPair } from './link-pair.ts'
+export { join, type MeshNode, meshNode } from './mesh-node.ts'
 export { seededRandom } from './seeded-random.ts'
+export { toyCrypto } from './toy-crypto.ts'

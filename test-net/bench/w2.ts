@@ -11,6 +11,7 @@
 import { randomBytes } from 'node:crypto'
 import { ALL_DAYS, BATCH_ITEMS, encodeItems, Initiator, Responder, readItems, ScopeIndex } from '#mesh/sync/riblt'
 import { median } from '../checks/people.ts'
+import { w2Sessions } from './w2-sessions.ts'
 
 /** One figure, as `npm run bench` prints it. */
 interface W2Figure {
@@ -62,6 +63,7 @@ export async function w2(report: (figure: W2Figure) => void): Promise<void> {
       if (metric.startsWith('CPU')) report({ bench: 'W2', metric: `${shape}: ${metric}, first`, value: first[metric] ?? 0, unit, runs: 1 })
     }
   }
+  await w2Sessions(report)
 }
 
 function unitOf(metric: string): string {
