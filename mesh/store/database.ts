@@ -1,64 +1,13 @@
-import { isMeshError, MeshError } from '#mesh/errors'
+import { MeshError } from '#mesh/errors'
 import type { Log } from '#mesh/ports'
 import type { MeshEvent } from './events.ts'
-import { isDiskFull } from './failure.ts'
+import { closedError, guarded, storeError } from './failure.ts'
+import type { Level, Operation } from './level.ts'
 import { plain, readChunks, readValues } from './ranges.ts'
 import { assertSchema } from './schema.ts'
 import { StagedGroup, StagedTransaction } from './staged-transaction.ts'
 import { rowKey, type Table } from './tables.ts'
-
-/** One put or del as the level takes it. */
-export type Operation = { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array } | { readonly type: 'del'; readonly key: Uint8Array }
-
-/**
- * A store of bytes by bytes: what we use of `abstract-level`, opened with `view` encodings. memory-level
- * in tests, classic-level on a node, browser-level in a page. A failed `batch` leaves nothing, and what
- * `sync` wrote survives the loss of power.
- */
-export interface Level {
-  open(): Promise<void>
-  close(): Promise<void>
-  get(key: Uint8Array): Promise<Uint8Array | undefined>
-  batch(operations: Operation[], options: { sync: boolean; keyEncoding: 'view'; valueEncoding: 'view' }): Promise<void>
-  iterator(options: {
-    gte?: Uint8Array
-    gt?: Uint8Array
-    lt: Uint8Array
-    reverse?: boolean
-    limit?: number
-    keys?: boolean
-    highWaterMarkBytes: number
-    keyEncoding: 'view'
-    valueEncoding: 'view'
-  }): { nextv(size: number): Promise<[Uint8Array, Uint8Array][]>; close(): Promise<void> }
-}
-
-/** Bounds of an iteration over one table, in the order of unsigned bytes. */
-export interface RowRange {
-  readonly gte?: Uint8Array
-  readonly gt?: Uint8Array
-  readonly lt?: Uint8Array
-  readonly reverse?: boolean
-  readonly limit?: number
-}
-
-/** What can be read, inside and outside of a transaction. */
-export interface Reader {
-  get(table: Table, key: Uint8Array): Promise<Uint8Array | undefined>
-  iterate(table: Table, range?: RowRange): AsyncIterable<[key: Uint8Array, value: Uint8Array]>
-}
-
-/** Rows and events that become true together. It sees its own changes and those of the works before it. */
-export interface Transaction extends Reader {
-  put(table: Table, key: Uint8Array, value: Uint8Array): void
-  del(table: Table, key: Uint8Array): void
-  /** Leaves after the commit, in the order of commits. */
-  emit(event: MeshEvent): void
-  /** Runs after the commit and before any event: the place to change an index in memory. Must not throw. */
-  onCommit(apply: () => void): void
-  /** Runs, last one first, when the work threw or the disk refused: the place to give back what was reserved. */
-  onRollback(undo: () => void): void
-}
+import type { Reader, RowRange, Transaction } from './transaction.ts'
 
 /** What a database needs from outside. */
 export interface DatabaseDeps {
@@ -296,22 +245,4 @@ export class Database implements Reader {
       this.#deps.log.error(what, { error })
     }
   }
-}
-
-async function guarded<T>(run: () => Promise<T>): Promise<T> {
-  try {
-    return await run()
-  } catch (cause) {
-    throw storeError(cause)
-  }
-}
-
-function storeError(cause: unknown): MeshError {
-  if (isMeshError(cause)) return cause
-  if (isDiskFull(cause)) return new MeshError('MESH_STORE_FULL', 'the disk is full', { cause, hint: 'Free some space; the node goes on by itself.' })
-  return new MeshError('MESH_STORE_FAILED', 'the store cannot be read or written', { cause, hint: 'Look at the disk: the cause names the file.' })
-}
-
-function closedError(): MeshError {
-  return new MeshError('MESH_STORE_CLOSED', 'the store is closed')
 }

@@ -1,9 +1,10 @@
 import type { Address, EnvelopeId } from '#mesh/ids'
-import type { Database, Transaction } from './database.ts'
+import type { Database } from './database.ts'
 import type { EnvelopeMeta } from './envelope-meta.ts'
 import { STORED_OVERHEAD_BYTES } from './limits.ts'
 import { MetaDecoder } from './meta-row.ts'
 import { TABLES } from './tables.ts'
+import type { Transaction } from './transaction.ts'
 import { Usage } from './usage.ts'
 
 /**

@@ -1,5 +1,6 @@
-import type { Level, Operation, RowRange } from './database.ts'
+import type { Level, Operation } from './level.ts'
 import { rowKey, type Table } from './tables.ts'
+import type { RowRange } from './transaction.ts'
 
 /** LevelDB hands over at most this many bytes at once; with its default of 16 KiB long reads take about a quarter longer (measured). */
 const READ_AHEAD_BYTES = 1024 * 1024

@@ -1,8 +1,8 @@
 import { concatBytes } from '#mesh/codec'
 import { MeshError } from '#mesh/errors'
 import type { Crypto, Random } from '#mesh/ports'
-import type { Reader, RowRange, Transaction } from './database.ts'
 import { rowKey, type Table } from './tables.ts'
+import type { Reader, RowRange, Transaction } from './transaction.ts'
 
 /** How a value becomes bytes and back; `decode` throws when the bytes are not one. */
 export interface RowCodec<T> {

@@ -1,9 +1,10 @@
 import { compareBytes } from '#mesh/codec'
 import { MeshError } from '#mesh/errors'
-import type { Operation, Reader, RowRange, Transaction } from './database.ts'
 import type { MeshEvent } from './events.ts'
+import type { Operation } from './level.ts'
 import { boundsOf, stagedWithin } from './ranges.ts'
 import { rowKey, type Table } from './tables.ts'
+import type { Reader, RowRange, Transaction } from './transaction.ts'
 
 /** The operations of a group so far, with an index that is made when first asked for. */
 export class StagedGroup {

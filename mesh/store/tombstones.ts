@@ -1,7 +1,8 @@
 import { ByteReader, ByteWriter, concatBytes } from '#mesh/codec'
 import { type Address, addressOf, ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes } from '#mesh/ids'
-import type { Database, Transaction } from './database.ts'
+import type { Database } from './database.ts'
 import { TABLES } from './tables.ts'
+import type { Transaction } from './transaction.ts'
 
 /** One owner may hold a quarter of all tombstones: whoever floods with receipts forgets his own first. */
 const OWNER_SHARE = 0.25
