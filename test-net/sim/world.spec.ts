@@ -21,7 +21,7 @@ describe('a simulated run', function () {
   })
 
   it('is the same, frame by frame, for the same seed, and another one for another seed', async () => {
-    const [one, again, other] = [await runScenario(rough, 7), await runScenario(rough, 7), await runScenario(rough, 8, { crypto: 'real' })]
+    const [one, again, other] = [await runScenario(rough, 8), await runScenario(rough, 8), await runScenario(rough, 7, { crypto: 'real' })]
     assert.deepEqual(one.failures, [])
     assert.deepEqual(other.failures, [])
     assert.equal(one.hash, again.hash)
