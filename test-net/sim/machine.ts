@@ -198,6 +198,23 @@ export class Machine {
     }
   }
 
+  /** A stick with what this machine carries, in pieces; `undefined` while it is off. @throws MeshError when it cannot be written */
+  async exportBundle(): Promise<Uint8Array[] | undefined> {
+    const bundle = await this.#run?.carriage?.bundles.export()
+    if (bundle === undefined) return undefined
+    const pieces: Uint8Array[] = []
+    for await (const { bytes } of bundle.pieces) pieces.push(bytes.slice())
+    return pieces
+  }
+
+  /** Reads a stick, unless the machine is off. @throws MeshError for one of which nothing can be read */
+  async importBundle(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const { bundles } = this.#run?.carriage ?? {}
+    if (bundles === undefined) return
+    for await (const _progress of bundles.import(chunks));
+    this.#deps.journal.note(`stick ${this.index}`)
+  }
+
   /** What this person sees of the conversation with another one. */
   async log(other: Machine, limit: number): Promise<MessageView[]> {
     return (await this.#run?.carriage?.conversations.log(other.secrets.person.person, { limit })) ?? []

@@ -61,6 +61,18 @@ const traffic = z.strictObject({
   absent: count.default(0),
 })
 
+/** People who carry sticks from machine to machine. */
+const couriers = z.strictObject({
+  count: z.number().int().min(1).default(1),
+  /** Between two ways of one courier, on average. */
+  every: duration,
+  carry: span(duration).default(() => [600_000, 86_400_000] as [number, number]),
+  /** Share of sticks that never arrive. */
+  lost: share.default(0),
+  /** Share of the medium's blocks of 4 KiB with a wrong bit. */
+  damaged: share.default(0),
+})
+
 const faults = z.strictObject({
   /** Random halves of the nodes are cut off from each other. */
   partitions: z.strictObject({ every: duration, for: span(duration) }).optional(),
@@ -115,6 +127,7 @@ const scenario = z.strictObject({
   store: store.prefault({}),
   sync: span(duration).default(() => [2, 20] as [number, number]),
   traffic: traffic.prefault({}),
+  couriers: couriers.optional(),
   faults: faults.prefault({}),
   hostile: z.partialRecord(z.enum(HOSTILE_KINDS), count).default({}),
   checks: z.strictObject({ equal: z.boolean().default(true) }).prefault({}),

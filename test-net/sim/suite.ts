@@ -12,7 +12,7 @@ const FOLDER = join(import.meta.dirname, '../scenarios')
 
 /** Seeds of each scenario: the cheap ones often, and each that has something of its own. */
 const SEEDS: Readonly<Record<string, number>> = {
-  rough: 60,
+  rough: 56,
   'bad-company': 30,
   'power-cuts': 20,
   clocks: 20,
@@ -22,6 +22,7 @@ const SEEDS: Readonly<Record<string, number>> = {
   'old-mail': 10,
   'long-silence': 8,
   crowd: 4,
+  couriers: 4,
   'waypoints-week': 4,
   'week-50': 4,
 }

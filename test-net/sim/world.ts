@@ -5,6 +5,7 @@ import { limitsFor } from '#mesh/store'
 import { fastestCrypto } from '#node/crypto'
 import type { Alteration } from './alteration.ts'
 import { auditEnd, auditStore } from './audit.ts'
+import { startCouriers } from './couriers.ts'
 import { fastCrypto } from './fast-crypto.ts'
 import { drawClock, startFaults } from './faults.ts'
 import { hostileAlteration, startDeeds } from './hostile.ts'
@@ -44,7 +45,7 @@ export interface Sample {
   readonly maxBytes: number
 }
 
-/** How a run went. */
+/** How it went. */
 export interface Outcome {
   readonly seed: number
   /** Two runs with the same hash were the same. */
@@ -140,7 +141,7 @@ class World {
   }
 
   async run(trace: string): Promise<void> {
-    const { duration, settle, movement, nodes, traffic, faults } = this.#scenario
+    const { duration, settle, movement, nodes, traffic, couriers, faults } = this.#scenario
     const scheduler = this.#scheduler
     const random = this.#random
     const present = this.#present()
@@ -156,6 +157,7 @@ class World {
       { ...traffic, untilMs: Math.min(traffic.until ?? duration, duration) },
     )
     const machines = [...present]
+    if (couriers !== undefined) startCouriers({ scheduler, random: random.fork('couriers'), witness: this.#witness, machines }, couriers, duration)
     const repair = startFaults({ scheduler, random: random.fork('faults'), network: this.#network, machines }, faults, duration)
     for (let i = 1; i <= SAMPLES; i++) scheduler.at((duration * i) / SAMPLES, () => this.#look())
     await scheduler.runUntil(duration)
@@ -267,7 +269,6 @@ class World {
     this.#network.part(a, b)
   }
 
-  /** Reading takes no virtual time: disks answer at once. */
   #audit(machines: readonly Machine[]): Promise<void> {
     return auditEnd(this.#witness, machines, { equal: this.#scenario.checks.equal })
   }
