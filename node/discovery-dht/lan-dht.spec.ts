@@ -28,7 +28,7 @@ describe('the DHT among strangers', () => {
   before(async () => {
     nodes.push(await startNode(20), await startNode(21))
     const [a, b] = nodes
-    await a?.host.dial(b?.host.addresses.slice(0, 1) ?? [], AbortSignal.timeout(5_000))
+    await a?.host.dial(b?.host.addresses.slice(0, 1) ?? [], AbortSignal.timeout(30_000))
   })
 
   after(() => Promise.all(nodes.map(({ host }) => host.stop())))
@@ -90,7 +90,7 @@ describe('the DHT among strangers', () => {
     assert.equal(await ask(putRequest(keyOf(INBOX), issueAnnouncement(crypto, INBOX, good))), true)
     assert.equal(rows(), 1)
     const other = issueAnnouncement(crypto, new Uint8Array(32).fill(112), good)
-    assert.equal(await nodes[0]?.dht.put(other, AbortSignal.timeout(5_000)), 1)
+    assert.equal(await nodes[0]?.dht.put(other, AbortSignal.timeout(30_000)), 1)
     assert.equal(rows(), 2)
   })
 
@@ -133,7 +133,7 @@ describe('the DHT and what a stranger answers', () => {
     await stranger.libp2p.handle(DHT_PROTOCOL, (stream) => {
       stream.addEventListener('message', () => void stream.send(withLength(answerNaming(named))), { once: true })
     })
-    await stranger.dial(node.host.addresses.slice(0, 1), AbortSignal.timeout(5_000))
+    await stranger.dial(node.host.addresses.slice(0, 1), AbortSignal.timeout(30_000))
   })
 
   after(() => Promise.all([node.host.stop(), stranger.stop()]))
@@ -141,7 +141,7 @@ describe('the DHT and what a stranger answers', () => {
   async function namedPeersAfter(count: number): Promise<number> {
     named = count
     const nobody = addressOfKey(crypto.ed25519PublicKey(new Uint8Array(32).fill(99)))
-    assert.equal(await node.dht.get(nobody, AbortSignal.timeout(5_000)), undefined)
+    assert.equal(await node.dht.get(nobody, AbortSignal.timeout(30_000)), undefined)
     const known = await node.host.libp2p.peerStore.all()
     return known.filter(({ addresses }) => addresses.some(({ multiaddr: address }) => /\/tcp\/1(\/|$)/.test(address.toString()))).length
   }
@@ -168,7 +168,7 @@ describe('people behind another node', () => {
     assert.ok(a && b && c)
     const finders: PeopleFinder[] = []
     try {
-      for (const { host } of [a, b]) await host.dial(c.host.addresses.slice(0, 1), AbortSignal.timeout(5_000))
+      for (const { host } of [a, b]) await host.dial(c.host.addresses.slice(0, 1), AbortSignal.timeout(30_000))
       const own = b.host.addresses.map((address) => multiaddr(address).decapsulateCode(421).bytes)
       const found = Promise.withResolvers<{ who: DeviceId; where: string[] }>()
       const finder = (node: TestNode, isSeeking: boolean, addresses: Uint8Array[]): PeopleFinder =>
@@ -189,7 +189,7 @@ describe('people behind another node', () => {
       for (const one of finders) await one.start()
       const { who, where } = await found.promise
       assert.equal(who, b.host.device)
-      assert.equal(await a.host.dial(where, AbortSignal.timeout(5_000)), b.host.device)
+      assert.equal(await a.host.dial(where, AbortSignal.timeout(30_000)), b.host.device)
     } finally {
       await Promise.all(finders.map((one) => one.stop()))
       await Promise.all(nodes.map(({ host }) => host.stop()))

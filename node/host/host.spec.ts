@@ -156,7 +156,7 @@ function deviceOf(number: number): DeviceId {
 }
 
 async function dial(from: Host, to: Host): Promise<DeviceId | undefined> {
-  return from.dial(to.addresses.slice(0, 1), AbortSignal.timeout(3_000))
+  return from.dial(to.addresses.slice(0, 1), AbortSignal.timeout(30_000))
 }
 
 /** Resolves when `device` is, or is not, connected. */

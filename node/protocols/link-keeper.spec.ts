@@ -215,5 +215,5 @@ describe('the keeper of links', () => {
 })
 
 async function connect(from: Node, to: Node): Promise<void> {
-  await from.host.dial(to.host.addresses.slice(0, 1), AbortSignal.timeout(3_000))
+  await from.host.dial(to.host.addresses.slice(0, 1), AbortSignal.timeout(30_000))
 }

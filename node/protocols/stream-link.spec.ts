@@ -24,7 +24,7 @@ describe('a stream as a link', () => {
 
   before(async () => {
     hosts = await Promise.all([startHost(1), startHost(2)])
-    await hosts[0]?.dial(hosts[1]?.addresses.slice(0, 1) ?? [], AbortSignal.timeout(3_000))
+    await hosts[0]?.dial(hosts[1]?.addresses.slice(0, 1) ?? [], AbortSignal.timeout(30_000))
   })
 
   after(() => Promise.all(hosts.map((host) => host.stop())))
