@@ -8,7 +8,6 @@ import type { Arrival, EnvelopeMeta } from './envelope-meta.ts'
 import type { RemovalReason } from './events.ts'
 import { pickVictims } from './eviction.ts'
 import { type Quota, STORED_OVERHEAD_BYTES, type StoreLimits } from './limits.ts'
-import { encodeMeta } from './meta-row.ts'
 import { TABLES } from './tables.ts'
 import { ClockJumps, endsInAnotherTime, expiryWithin, isFromAnotherTime, MAX_GRAVE_MS, redate } from './time.ts'
 import { Tombstones } from './tombstones.ts'
@@ -40,7 +39,7 @@ export class EnvelopeStore {
   readonly limits: StoreLimits
   readonly #db: Database
   readonly #deps: EnvelopeStoreDeps
-  readonly #index = new EnvelopeIndex()
+  readonly #index: EnvelopeIndex
   readonly #tombstones: Tombstones
   readonly #jumps: ClockJumps
 
@@ -48,6 +47,7 @@ export class EnvelopeStore {
     this.#db = db
     this.#deps = deps
     this.limits = limits
+    this.#index = new EnvelopeIndex(db)
     this.#tombstones = new Tombstones(limits.maxTombstones)
     this.#jumps = new ClockJumps(deps.clock)
   }
@@ -55,14 +55,16 @@ export class EnvelopeStore {
   /** Reads the index of `db` into memory. */
   static async open(db: Database, deps: EnvelopeStoreDeps, limits: StoreLimits): Promise<EnvelopeStore> {
     const store = new EnvelopeStore(db, deps, limits)
-    const unreadable = await store.#index.load(db)
+    const unreadable = await store.#index.load()
     if (unreadable > 0) deps.log.error('index rows were not readable and are left out', { rows: unreadable })
     await store.#tombstones.load(db)
+    db.beforeCommit((tx) => store.#index.seal(tx))
+    await store.#index.migrate(deps.log)
     return store
   }
 
   has(id: EnvelopeId, tx?: Transaction): boolean {
-    return this.meta(id, tx) !== undefined
+    return tx === undefined ? this.#index.has(id) : this.#index.current(id) !== undefined
   }
 
   meta(id: EnvelopeId, tx?: Transaction): EnvelopeMeta | undefined {
@@ -95,7 +97,7 @@ export class EnvelopeStore {
 
   /** The bytes of an envelope, or `undefined` when it is not here. */
   async bytes(id: EnvelopeId): Promise<Uint8Array | undefined> {
-    return this.#index.get(id) === undefined ? undefined : this.#db.get(TABLES.envelopes, idBytes(id))
+    return !this.#index.has(id) ? undefined : this.#db.get(TABLES.envelopes, idBytes(id))
   }
 
   async open(id: EnvelopeId): Promise<Envelope | undefined> {
@@ -109,10 +111,8 @@ export class EnvelopeStore {
     const { id, address, author, kind, priority, stamp, lifetimeS } = envelope
     const expiryMs = expiryWithin(envelope, firstSeenMs, arrival.ageS, this.limits.retentionMs)
     const meta: EnvelopeMeta = { id, address, author, kind, priority, size: envelope.bytes.length, stamp, lifetimeS, firstSeenMs, expiryMs, ...arrival }
-    const key = idBytes(id)
-    tx.put(TABLES.envelopes, key, copyBytes(envelope.bytes))
-    tx.put(TABLES.envelopeMeta, key, encodeMeta(meta))
     this.#index.stage(tx, id, meta)
+    tx.put(TABLES.envelopes, idBytes(id), copyBytes(envelope.bytes))
     tx.emit({ kind: 'envelope-stored', id, address, from: meta.from })
     return meta
   }
@@ -120,7 +120,7 @@ export class EnvelopeStore {
   /** Notes how many copies this node may still hand out. */
   setCopies(tx: Transaction, id: EnvelopeId, copies: number): void {
     const meta = this.#index.current(id)
-    if (meta !== undefined && meta.copies !== copies) this.#rewrite(tx, { ...meta, copies })
+    if (meta !== undefined && meta.copies !== copies) this.#index.stage(tx, id, { ...meta, copies })
   }
 
   /** Removes an envelope, its index row and its place in the inbox queue; says whether it was here. */
@@ -128,7 +128,6 @@ export class EnvelopeStore {
     if (this.#index.current(id) === undefined) return false
     const key = idBytes(id)
     tx.del(TABLES.envelopes, key)
-    tx.del(TABLES.envelopeMeta, key)
     tx.del(TABLES.inboxQueue, key)
     this.#index.stage(tx, id, undefined)
     tx.emit({ kind: 'envelope-removed', id, reason })
@@ -161,11 +160,14 @@ export class EnvelopeStore {
     const redated = await this.#redate(now, this.#jumps.take(), limit)
     if (redated > 0) return redated
     if (this.#jumps.isInDoubt) return 0
-    const expired = take(this.#index.all(), limit, (meta) => meta.expiryMs <= now)
+    const expired = take(
+      this.#index.where((expiryMs) => expiryMs <= now),
+      limit,
+    )
     const risen = take(this.#tombstones.entries(), limit - expired.length, ({ untilMs }) => untilMs <= now)
     if (expired.length + risen.length === 0) return 0
     await this.#db.transaction((tx) => {
-      for (const { id } of expired) if ((this.#index.current(id)?.expiryMs ?? now) <= now) this.remove(tx, id, 'expired')
+      for (const id of expired) if ((this.#index.current(id)?.expiryMs ?? now) <= now) this.remove(tx, id, 'expired')
       for (const { id, address } of risen) if ((this.#tombstones.until(id, address, true) ?? now) <= now) this.#tombstones.set(tx, id, address, undefined)
     })
     return expired.length + risen.length
@@ -174,15 +176,15 @@ export class EnvelopeStore {
   /** Moves what was dated by a clock without time, or by a wrong one, to where it belongs on the clock of now. */
   async #redate(now: number, jumpMs: number, limit: number): Promise<number> {
     const { retentionMs } = this.limits
-    const metas = take(this.#index.all(), Number.POSITIVE_INFINITY, (meta) => isFromAnotherTime(meta.firstSeenMs, now))
+    const metas = [...this.#index.where((_, firstSeenMs) => isFromAnotherTime(firstSeenMs, now))]
     const graves = take(this.#tombstones.entries(), Number.POSITIVE_INFINITY, ({ untilMs }) => endsInAnotherTime(untilMs, now))
     for (let at = 0; at < Math.max(metas.length, graves.length); at += limit) {
       await this.#db.transaction((tx) => {
-        for (const { id } of metas.slice(at, at + limit)) {
+        for (const id of metas.slice(at, at + limit)) {
           const meta = this.#index.current(id)
           if (meta === undefined) continue
           const firstSeenMs = redate(meta.firstSeenMs, now, jumpMs)
-          this.#rewrite(tx, { ...meta, firstSeenMs, expiryMs: expiryWithin(meta, firstSeenMs, meta.ageS, retentionMs) })
+          this.#index.stage(tx, id, { ...meta, firstSeenMs, expiryMs: expiryWithin(meta, firstSeenMs, meta.ageS, retentionMs) })
         }
         for (const { id, address } of graves.slice(at, at + limit)) this.#tombstones.set(tx, id, address, now + MAX_GRAVE_MS)
       })
@@ -190,14 +192,9 @@ export class EnvelopeStore {
     if (metas.length + graves.length > 0) this.#deps.log.info('the clock changed; what it had dated was dated anew', { envelopes: metas.length, jumpMs })
     return metas.length + graves.length
   }
-
-  #rewrite(tx: Transaction, meta: EnvelopeMeta): void {
-    tx.put(TABLES.envelopeMeta, idBytes(meta.id), encodeMeta(meta))
-    this.#index.stage(tx, meta.id, meta)
-  }
 }
 
-function take<T>(all: Iterable<T>, limit: number, isWanted: (item: T) => boolean): T[] {
+function take<T>(all: Iterable<T>, limit: number, isWanted: (item: T) => boolean = () => true): T[] {
   const taken: T[] = []
   for (const item of all) {
     if (taken.length >= limit) break

@@ -2,10 +2,9 @@ import type { Priority } from '#mesh/envelope'
 import type { EnvelopeIndex } from './envelope-index.ts'
 import type { EnvelopeMeta } from './envelope-meta.ts'
 import { type Quota, STORED_OVERHEAD_BYTES, type StoreLimits } from './limits.ts'
-import { rankOf } from './meta-row.ts'
-import { isEvictable } from './usage.ts'
+import { rankOf } from './priority.ts'
 
-/** Part of the store that is freed at once, so that a full store does not sort its index for every envelope. */
+/** Part of the store that is freed at once, so that a full store does not look for room for every envelope. */
 const EVICTED_SHARE = 0.01
 
 /**
@@ -17,21 +16,17 @@ const EVICTED_SHARE = 0.01
 export function pickVictims(index: EnvelopeIndex, over: Quota, priority: Priority, limits: StoreLimits): EnvelopeMeta[] | undefined {
   const evictable = index.projected.evictable(rankOf(priority))
   if (evictable.bytes < over.bytes || evictable.count < over.count) return undefined
-  const candidates: EnvelopeMeta[] = []
-  for (const meta of index.all()) {
-    if (isEvictable(meta) && rankOf(meta.priority) >= rankOf(priority) && !index.isStaged(meta.id)) candidates.push(meta)
-  }
-  candidates.sort((a, b) => rankOf(b.priority) - rankOf(a.priority) || Number(a.own) - Number(b.own) || a.expiryMs - b.expiryMs || a.copies - b.copies)
   const wanted = {
     bytes: over.bytes > 0 ? Math.max(over.bytes, limits.maxBytes * EVICTED_SHARE) : 0,
     count: over.count > 0 ? Math.max(over.count, Math.floor(limits.maxEnvelopes * EVICTED_SHARE)) : 0,
   }
   const victims: EnvelopeMeta[] = []
   let bytes = 0
-  for (const meta of candidates) {
-    if (bytes >= wanted.bytes && victims.length >= wanted.count) break
+  for (const meta of index.evictionOrder(rankOf(priority))) {
+    if (index.isStaged(meta.id)) continue
     bytes += meta.size + STORED_OVERHEAD_BYTES
     victims.push(meta)
+    if (bytes >= wanted.bytes && victims.length >= wanted.count) break
   }
   return bytes >= over.bytes && victims.length >= over.count ? victims : undefined
 }

@@ -4,19 +4,19 @@ import type { Database } from './database.ts'
 import { TABLES } from './tables.ts'
 
 /** Version of the rows this program writes. Raise it when an older program would misread them. */
-export const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2 // since the index is in segments
 
 const SCHEMA_KEY = encodeUtf8('schema')
 
-/** Writes the version into a new database. @throws MeshError `MESH_STORE_VERSION` when a newer program wrote it */
+/** Writes the version into a new database, and into an older one before any row of the new kind. @throws MeshError `MESH_STORE_VERSION` when a newer program wrote it */
 export async function assertSchema(database: Database): Promise<void> {
   const row = await database.get(TABLES.own, SCHEMA_KEY)
-  if (row === undefined) {
+  const version = row === undefined ? 0 : new ByteReader(row).u32()
+  if (version === SCHEMA_VERSION) return
+  if (version < SCHEMA_VERSION) {
     await database.transaction((tx) => tx.put(TABLES.own, SCHEMA_KEY, new ByteWriter(4).u32(SCHEMA_VERSION).finish()))
     return
   }
-  const version = new ByteReader(row).u32()
-  if (version <= SCHEMA_VERSION) return
   throw new MeshError('MESH_STORE_VERSION', `the store was written by a newer program (schema ${version}, this one knows ${SCHEMA_VERSION})`, {
     detail: { version, known: SCHEMA_VERSION },
     hint: 'Start the newer program again, or point this one to another data directory.',

@@ -7,8 +7,10 @@
 export const TABLES = {
   /** Bytes of an envelope, by its id. */
   envelopes: 'e',
-  /** What the index knows about an envelope, by its id. */
+  /** What the index knew about an envelope, by its id, until schema 2. */
   envelopeMeta: 'm',
+  /** What the index knows about envelopes, in segments, by their number. */
+  envelopeIndex: 'x',
   /** Retracted or consumed ids until their expiry, by id ‖ address. */
   tombstones: 't',
   /** Envelopes to addresses of this node that content has not handled yet, by id. */

@@ -1,7 +1,7 @@
 import type { Address, AuthorKey, DeviceId } from '#mesh/ids'
 import type { EnvelopeMeta } from './envelope-meta.ts'
 import { type Quota, STORED_OVERHEAD_BYTES } from './limits.ts'
-import { LOWEST_RANK, rankOf } from './meta-row.ts'
+import { LOWEST_RANK, rankOf } from './priority.ts'
 
 /** Whose share is asked for. */
 export type UsageScope = { readonly author: AuthorKey } | { readonly link: DeviceId } | { readonly scope: Address } | 'strangers' | 'total'
