@@ -2,7 +2,7 @@ import { MeshError } from '#mesh/errors'
 import type { Log } from '#mesh/ports'
 import type { MeshEvent } from './events.ts'
 import { closedError, guarded, storeError } from './failure.ts'
-import type { Level } from './level.ts'
+import type { Level, Operation } from './level.ts'
 import { plain, readChunks, readValues } from './ranges.ts'
 import { assertSchema } from './schema.ts'
 import { StagedGroup, StagedTransaction } from './staged-transaction.ts'
@@ -44,8 +44,9 @@ interface Done extends Settle {
  * Works run one after the other on a staged overlay; those that are waiting when one is being written
  * share the next `batch({ sync: true })`. A promise resolves when its batch is on the disk. When the
  * batch fails, everybody in it learns that and nothing has changed, in memory or on disk. After a
- * failed write LevelDB's log may end in half a record, and appending behind it would lose what follows:
- * so the level is closed and opened again before the next write, not before there is room for that.
+ * failed write LevelDB's log may end in half a record, and appending behind it would lose what follows, or
+ * in a whole one that nobody was promised: so the level is closed, opened again and put right before the next
+ * write, not before there is room for that.
  *
  * A work must not wait for another transaction: they run in a row, it would wait for itself.
  */
@@ -59,6 +60,8 @@ export class Database implements Reader {
   #isClosed = false
   /** A write failed: the end of LevelDB's log is not known. */
   #isSuspect = false
+  /** The rows of the batch that failed, as they were before it. */
+  #before: Operation[] = []
   #reopening: Promise<void> | undefined
   #lastFailure: MeshError | undefined
 
@@ -175,8 +178,14 @@ export class Database implements Reader {
     const { operations } = group
     try {
       if (done.length > 0) done.unshift(await this.#sealed(group))
+    } catch (cause) {
+      this.#rollback(done, storeError(cause))
+      return
+    }
+    try {
       if (operations.length > 0) await this.#level.batch(operations, DURABLE)
     } catch (cause) {
+      this.#before = await this.#imageOf(operations)
       this.#rollback(done, this.#failed(cause))
       return
     }
@@ -247,9 +256,28 @@ export class Database implements Reader {
     try {
       await this.#level.close()
       await this.#level.open()
+      if (this.#before.length > 0) await this.#level.batch(this.#before, DURABLE)
     } catch (cause) {
       throw this.#failed(cause)
     }
+    this.#before = []
+  }
+
+  /**
+   * What puts the rows that `operations` would have changed back to what they are. A batch whose fsync failed may be in
+   * the log: nothing shows it until the level is opened again, and by then everybody was told that it failed.
+   */
+  async #imageOf(operations: readonly Operation[]): Promise<Operation[]> {
+    const image: Operation[] = []
+    try {
+      for (const { key } of operations) {
+        const value = await this.#level.get(key)
+        image.push(value === undefined ? { type: 'del', key } : { type: 'put', key, value })
+      }
+    } catch (error) {
+      this.#deps.log.warn('it cannot be said what a failed write leaves behind', { error })
+    }
+    return image
   }
 
   async #readable(): Promise<void> {

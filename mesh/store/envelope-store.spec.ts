@@ -8,6 +8,7 @@ import { silentLog } from '#mesh/ports'
 import { anAddress, anArrival, anEnvelope, type EnvelopeOptions } from '../testing/builders.ts'
 import { fakeClock, settle } from '../testing/fake-clock.ts'
 import { fakeCrypto } from '../testing/fake-crypto.ts'
+import { assertShares } from '../testing/index-on-disk.ts'
 import { memoryDatabase, memoryLevel, memoryStore } from '../testing/memory-store.ts'
 import { seededRandom } from '../testing/seeded-random.ts'
 import { type Arrival, EnvelopeStore, type RowCodec, SealedTable, STORE_PROFILES, STORED_OVERHEAD_BYTES, Sweeper, TABLES } from './index.ts'
@@ -153,6 +154,7 @@ describe('shares', () => {
           )
           for (const result of await Promise.allSettled(done)) if (result.status === 'rejected') assert.ok(result.reason instanceof OurOwnError)
           assertShares(store)
+          assert.ok(store.usage().envelopes <= store.limits.maxEnvelopes)
         }
         await db.close()
       }),
@@ -302,17 +304,4 @@ function putter(db: Awaited<ReturnType<typeof memoryDatabase>>, store: EnvelopeS
       assert.ok(store.makeRoom(tx, envelope.bytes.length, envelope.priority))
       return store.put(tx, envelope, anArrival(arrival)).id
     })
-}
-
-function assertShares(store: EnvelopeStore): void {
-  const metas = [...store.ids()].flatMap((id) => store.meta(id) ?? [])
-  const sum = (some: typeof metas) => ({ bytes: some.reduce((bytes, { size }) => bytes + size + STORED_OVERHEAD_BYTES, 0), count: some.length })
-  assert.ok(metas.length <= store.limits.maxEnvelopes)
-  assert.deepEqual({ ...store.usageOf('total') }, sum(metas))
-  assert.deepEqual({ ...store.usageOf('strangers') }, sum(metas.filter(({ stranger }) => stranger)))
-  assert.deepEqual(store.usage(), { envelopes: metas.length, tombstones: 0, bytes: sum(metas).bytes })
-  for (const { author, address } of metas) {
-    assert.deepEqual({ ...store.usageOf({ author }) }, sum(metas.filter((meta) => meta.author === author)))
-    assert.deepEqual([...store.byAddress(address)].length, metas.filter((meta) => meta.address === address).length)
-  }
 }
