@@ -39,6 +39,7 @@ export class EnvelopeIndex {
   /** Shares as they will be when everything staged is committed. */
   readonly projected = new Usage()
   #bytes = 0
+  #hasOwnRows = false
 
   constructor(db: Database) {
     this.#db = db
@@ -67,7 +68,7 @@ export class EnvelopeIndex {
 
   /** Takes rows that an earlier program wrote into segments; what a full disk refuses waits for the next start. */
   async migrate(log: Log): Promise<void> {
-    const old = [...this.#packed.ids()].filter((id) => this.#packed.segmentOf(id) === OWN_ROWS)
+    const old = this.#hasOwnRows ? [...this.#packed.ids()].filter((id) => this.#packed.segmentOf(id) === OWN_ROWS) : []
     try {
       for (let at = 0; at < old.length; at += MIGRATED_AT_ONCE) {
         await this.#db.transaction((tx) => {
@@ -246,7 +247,10 @@ export class EnvelopeIndex {
       for (const row of rows) {
         const meta = decoder.decode(row)
         if (meta === undefined) unreadable++
-        else this.#packed.set(meta, OWN_ROWS)
+        else {
+          this.#packed.set(meta, OWN_ROWS)
+          this.#hasOwnRows = true
+        }
       }
     }
     return unreadable

@@ -77,8 +77,9 @@ export class PackedEnvelopes {
       author: this.#authors.take(meta.author),
       from: meta.from === undefined ? 0 : this.#links.take(meta.from) + 1,
     }
-    const before = this.segmentOf(meta.id)
-    const slot = this.#slotFor(meta.id)
+    const known = this.#slots.get(meta.id)
+    const before = known === undefined ? undefined : this.#segmentAt(known)
+    const slot = known === undefined ? this.#newSlot(meta.id) : this.#emptied(known)
     writeRecord(this.#page(slot), offsetOf(slot), meta, numbers)
     this.#setSegment(slot, segment)
     return before
@@ -97,8 +98,10 @@ export class PackedEnvelopes {
       this.#addresses.use(address)
       this.#authors.use(author)
       if (from > 0) this.#links.use(from - 1)
-      const before = this.segmentOf(ids[i] as EnvelopeId)
-      const slot = this.#slotFor(ids[i] as EnvelopeId)
+      const id = ids[i] as EnvelopeId
+      const known = this.#slots.get(id)
+      const before = known === undefined ? undefined : this.#segmentAt(known)
+      const slot = known === undefined ? this.#newSlot(id) : this.#emptied(known)
       const page = this.#page(slot)
       copyRecord(records, at, page, offsetOf(slot))
       writeNumbers(page, offsetOf(slot), address, author, from)
@@ -120,16 +123,16 @@ export class PackedEnvelopes {
     return this.#segmentAt(slot)
   }
 
-  /** Where the record of `id` belongs; the names of the one that is there are given back. */
-  #slotFor(id: EnvelopeId): number {
-    const known = this.#slots.get(id)
-    if (known !== undefined) {
-      this.#release(known)
-      return known
-    }
+  #newSlot(id: EnvelopeId): number {
     const slot = this.#free.pop() ?? this.#used++
     if (Math.floor(slot / PAGE_RECORDS) === this.#pages.length) this.#pages.push(new DataView(new ArrayBuffer(PAGE_RECORDS * STRIDE)))
     this.#slots.set(id, slot)
+    return slot
+  }
+
+  /** The same slot, whose record gives back its names. */
+  #emptied(slot: number): number {
+    this.#release(slot)
     return slot
   }
 

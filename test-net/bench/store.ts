@@ -3,6 +3,7 @@
  *
  *   node test-net/bench/store.ts receive [count = 10000]    received, verified and durable, from one link
  *   node test-net/bench/store.ts reopen [count = 100000]    opening it again, after kill -9 and after an orderly end
+ *   node test-net/bench/store.ts evict [count = 250000]     what steady traffic costs a full store, in memory
  *
  * Each run is a process of its own with a fresh directory on the disk of the working directory's `TMPDIR`.
  * Prints one JSON line per figure, as `npm run bench -- --json` does.
@@ -13,15 +14,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { signEnvelope } from '#mesh/envelope'
-import { type DeviceId, deviceIdOf } from '#mesh/ids'
+import { decodeEnvelope, signEnvelope } from '#mesh/envelope'
+import { type DeviceId, deviceIdOf, envelopeIdOf } from '#mesh/ids'
 import { Intake, type Received } from '#mesh/intake'
 import { silentLog } from '#mesh/ports'
 import { Database, EnvelopeStore, STORE_PROFILES } from '#mesh/store'
-import { fastestCrypto, systemClock } from '#node/crypto'
+import { fastestCrypto, systemClock, systemRandom } from '#node/crypto'
 import { openLevel } from '#node/storage'
 import { MAX_FRAMES_AT_DOOR } from '../../mesh/sync/limits.ts'
-import { anAddress, aSeed } from '../../mesh/testing/builders.ts'
+import { anAddress, anArrival, aSeed } from '../../mesh/testing/builders.ts'
+import { memoryStore } from '../../mesh/testing/memory-store.ts'
 import { median } from '../checks/people.ts'
 
 const RUNS = 5
@@ -34,13 +36,14 @@ const [first = '', second, third = ''] = process.argv.slice(2)
 const steps: Readonly<Record<string, () => Promise<void> | void>> = {
   receive: () => receive(Number(second ?? 10_000)),
   reopen: () => reopen(Number(second ?? 100_000)),
+  evict: () => evict(Number(second ?? 250_000)),
   '--receive': () => receiveOnce(String(second), Number(third)),
   '--fill': () => fill(String(second), Number(third.split('.')[0]), third.endsWith('.kill')),
   '--open': () => openOnce(String(second)),
 }
 const step = steps[first]
 if (step === undefined) {
-  process.stderr.write('what? receive or reopen\n')
+  process.stderr.write('what? receive, reopen or evict\n')
   process.exit(2)
 }
 await step()
@@ -90,6 +93,42 @@ function child(...args: string[]): Record<string, number> {
   if (status !== 0 && signal !== 'SIGKILL') throw new Error(`${args.join(' ')} ended with ${status ?? signal}`)
   const line = stdout.trim().split('\n').at(-1) ?? ''
   return line === '' ? {} : (JSON.parse(line) as Record<string, number>)
+}
+
+/** The store alone, without door, signatures and disk: what is put into a full one, beside what is put into one with room. */
+async function evict(count: number): Promise<void> {
+  const { db, store } = await memoryStore({ limits: { ...STORE_PROFILES.pi, maxEnvelopes: count, maxBytes: 1e12 } })
+  const crypto = await fastestCrypto()
+  const put = async (some: number, hours: number): Promise<number> => {
+    const [template] = frames(crypto, 1)
+    const envelope = decodeEnvelope(template?.[0]?.bytes ?? new Uint8Array(0))
+    let took = 0
+    for (let at = 0; at < some; at += FRAME_ENVELOPES) {
+      const envelopes = Array.from({ length: FRAME_ENVELOPES }, (_, i) => ({
+        ...envelope,
+        id: envelopeIdOf(systemRandom.bytes(32)),
+        lifetimeS: 3_600 * (1 + ((at + i) % hours)) + ((at * 31) % 3_600),
+      }))
+      const began = performance.now()
+      await db.transaction((tx) => {
+        for (const one of envelopes) if (store.makeRoom(tx, one.bytes.length, one.priority)) store.put(tx, one, anArrival())
+      })
+      took += performance.now() - began
+    }
+    return (1_000 * took) / some
+  }
+  for (const hours of [700, 1]) {
+    const room = await put(count, hours)
+    await put(count / 10, hours)
+    const full = await put(count / 10, hours)
+    const of = `${count} envelopes that expire within ${hours} h`
+    for (const [name, value] of [
+      ['with room', room],
+      ['full', full],
+    ] as const) {
+      console.log(JSON.stringify({ bench: 'store', metric: `put, store of ${of}, ${name}`, value, unit: 'µs', runs: 1 }))
+    }
+  }
 }
 
 async function open(dir: string): Promise<{ db: Database; store: EnvelopeStore }> {
