@@ -182,7 +182,7 @@ export class Intake {
     const { envelope, arrival } = candidate
     const refusal = this.#refusalOf(candidate, tx)
     if (refusal !== undefined) return ignored(refusal)
-    if (!arrival.own && !this.#freesRoom(tx, candidate) && !fitsQuotas(store, candidate)) return ignored('quota')
+    if (!arrival.own && !fitsQuotas(store, candidate, this.#freedBy(tx, candidate))) return ignored('quota')
     if (candidate.retracts.length > 0) await this.#retract(tx, candidate) // first: it may make the room that the receipt needs
     if (!store.makeRoom(tx, envelope.bytes.length, envelope.priority)) return ignored('full')
     const stored = this.#put(tx, candidate)
@@ -190,9 +190,10 @@ export class Intake {
     return { kind: 'accept', envelope, queued: candidate.isOwned }
   }
 
-  /** True when a receipt takes back something that is here. */
-  #freesRoom(tx: Transaction, { envelope, isOwned, retracts }: Candidate): boolean {
-    return !isOwned && retracts.some((id) => this.#deps.store.meta(id, tx)?.address === envelope.address)
+  /** What goes when a receipt is applied, each once, however often it is named. */
+  #freedBy(tx: Transaction, { envelope, isOwned, retracts }: Candidate): EnvelopeMeta[] {
+    if (isOwned) return []
+    return [...new Set(retracts)].flatMap((id) => this.#deps.store.meta(id, tx) ?? []).filter(({ address }) => address === envelope.address)
   }
 
   #put(tx: Transaction, { envelope, arrival, isOwned }: Candidate): EnvelopeMeta | Promise<EnvelopeMeta> {
