@@ -11,18 +11,15 @@ import { addressOfKey, compareStamps, type Envelope, expiryOf, isBelievable } fr
 import { isMeshError } from '#mesh/errors'
 import { type Revocation, readRevocation } from '#mesh/identity'
 import { authorKeyOf, type EnvelopeId, envelopeIdOf, idBytes, type PersonId, personKeyOf } from '#mesh/ids'
-import { Bell, type Runnable, spawn, type Task } from '#mesh/runtime'
+import { type Runnable, spawn, type Task } from '#mesh/runtime'
 import { TABLES, type Transaction } from '#mesh/store'
 import type { ConversationsDeps } from './deps.ts'
 import type { History, MessageRow } from './history.ts'
+import { Lanes } from './lanes.ts'
 import { MAX_PARENTS } from './message.ts'
 import { type OpenedMessage, openMessage } from './opened.ts'
 import type { Receipts } from './receipts.ts'
 
-/** Envelopes read in one transaction: enough to share an fsync, few enough to show the first one soon. */
-const MAX_BATCH = 200
-/** The same of people nobody here knows, while nothing else waits: opening one costs up to 0.3 ms on a desk, and a friend may write meanwhile. */
-const MAX_STRANGE_BATCH = 32
 /** Pause after a failed write, ms. */
 const RETRY_MS = 5_000
 /** Messages kept of somebody who was not accepted yet; further ones wait in the queue. */
@@ -36,17 +33,17 @@ export class Inbox implements Runnable {
   readonly #history: History
   readonly #receipts: Receipts
   readonly #counters: Record<string, number> = {}
-  readonly #queue = new Set<EnvelopeId>()
-  /** Of authors that nobody here knows: read when nothing else waits, so that a flood of them delays no friend. */
-  readonly #strange = new Set<EnvelopeId>()
+  readonly #lanes: Lanes
   /** Above the limits of strangers; they stay in the durable queue. */
   readonly #waiting = new Set<EnvelopeId>()
-  readonly #bell = new Bell()
+  /** Somebody nobody knew was read: what else he wrote may go first now. */
+  #isAuthorNew = false
   #task: Task | undefined
   #unsubscribe: (() => void) | undefined
 
   constructor(deps: ConversationsDeps, history: History, receipts: Receipts) {
     this.#deps = deps
+    this.#lanes = new Lanes(deps)
     this.#history = history
     this.#receipts = receipts
   }
@@ -59,12 +56,12 @@ export class Inbox implements Runnable {
   async start(): Promise<void> {
     const { db, log, contacts, self } = this.#deps
     this.#unsubscribe = db.subscribe((event) => {
-      if (event.kind === 'envelope-queued' && !this.#isOwn(event.id)) this.#add([event.id])
+      if (event.kind === 'envelope-queued' && !this.#isOwn(event.id)) this.#lanes.add([event.id])
       if (event.kind === 'envelope-removed') this.#waiting.delete(event.id)
-      if (event.kind === 'request-added') this.#add(this.#announcementsOf(event.person))
+      if (event.kind === 'request-added') this.#lanes.add(this.#announcementsOf(event.person))
     })
-    for await (const [key] of db.iterate(TABLES.inboxQueue)) this.#add([envelopeIdOf(key)])
-    for (const { person } of [self.keys, ...contacts.list()]) this.#add(this.#announcementsOf(person))
+    for await (const [key] of db.iterate(TABLES.inboxQueue)) this.#lanes.add([envelopeIdOf(key)])
+    for (const { person } of [self.keys, ...contacts.list()]) this.#lanes.add(this.#announcementsOf(person))
     this.#task = spawn(
       (signal) => this.#run(signal),
       (error) => log.error('the inbox stopped', { error }),
@@ -78,29 +75,7 @@ export class Inbox implements Runnable {
 
   /** Somebody was accepted: looks again at what waits, and at what the person had announced before anybody here listened. */
   rescan(accepted: PersonId): void {
-    this.#add([...this.#announcementsOf(accepted), ...this.#waiting])
-  }
-
-  #add(ids: readonly EnvelopeId[]): void {
-    for (const id of ids) this.#laneOf(id).add(id)
-    if (ids.length > 0) this.#bell.ring()
-  }
-
-  /** Known authors, and what people say about their own devices, go first. */
-  #laneOf(id: EnvelopeId): Set<EnvelopeId> {
-    const meta = this.#deps.store.meta(id)
-    if (meta === undefined || meta.pinned) return this.#queue
-    const isOwnWord = meta.kind === 'announcement' && addressOfKey(idBytes(meta.author)) === meta.address
-    return isOwnWord ? this.#queue : this.#strange
-  }
-
-  #next(): EnvelopeId[] {
-    return this.#queue.size > 0 ? firstOf(this.#queue, MAX_BATCH) : firstOf(this.#strange, MAX_STRANGE_BATCH)
-  }
-
-  #forget(id: EnvelopeId): void {
-    this.#queue.delete(id)
-    this.#strange.delete(id)
+    this.#lanes.add([...this.#announcementsOf(accepted), ...this.#waiting])
   }
 
   /** Receipts and announcements of this node say nothing new to it. */
@@ -116,19 +91,35 @@ export class Inbox implements Runnable {
   async #run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps
     while (!signal.aborted) {
-      if (this.#queue.size + this.#strange.size === 0) await this.#bell.heard(signal)
+      if (this.#lanes.isEmpty) await this.#lanes.bell.heard(signal)
       if (signal.aborted) return
-      const ids = this.#next()
-      const isDone = (await this.#isRead(ids)) || (await this.#isReadSingly(ids))
-      if (!isDone) await this.#bell.heardWithin(clock, RETRY_MS, signal) // what arrives meanwhile is not kept waiting
+      const isDone = this.#lanes.hasKnown ? await this.#readNext() : await this.#readStrange(signal)
+      if (!isDone) await this.#lanes.bell.heardWithin(clock, RETRY_MS, signal) // what arrives meanwhile is not kept waiting
     }
+  }
+
+  async #readNext(): Promise<boolean> {
+    const ids = this.#lanes.next()
+    return (await this.#isRead(ids)) || (await this.#isReadSingly(ids))
+  }
+
+  /** Strangers get half of the time at most: what they write is opened before anybody knows what it is worth. */
+  async #readStrange(signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#deps
+    const beganMs = clock.monotonic()
+    const isDone = await this.#readNext()
+    if (this.#isAuthorNew) this.#lanes.sortAnew()
+    this.#isAuthorNew = false
+    const tookMs = clock.monotonic() - beganMs
+    if (tookMs > 0 && !this.#lanes.hasKnown) await this.#lanes.knownBell.heardWithin(clock, tookMs, signal)
+    return isDone
   }
 
   /** Reads; false when that failed, and then the ids are still in the queue. */
   async #isRead(ids: readonly EnvelopeId[]): Promise<boolean> {
     try {
       await this.#read(ids)
-      for (const id of ids) this.#forget(id)
+      for (const id of ids) this.#lanes.forget(id)
       return true
     } catch (error) {
       this.#deps.log.warn('arrived messages could not be kept; trying again', { error, envelopes: ids.length })
@@ -144,8 +135,7 @@ export class Inbox implements Runnable {
       if (ids.length > 1 && (await this.#isRead([id]))) continue
       isDone = false
       if (this.#deps.db.lastFailure !== undefined) break
-      this.#forget(id)
-      this.#laneOf(id).add(id)
+      this.#lanes.putBack(id)
     }
     return isDone
   }
@@ -170,7 +160,7 @@ export class Inbox implements Runnable {
       return openMessage({ crypto, keys: self.keys, nowMs: clock.now(), isRevoked: (person, device) => contacts.isRevoked(person, device) }, envelope)
     } catch (error) {
       if (!isMeshError(error)) throw error
-      log.warn('a message was dropped', { error, id: envelope.id })
+      log.debug('a message was dropped', { error, id: envelope.id }) // anybody can send what cannot be read, and a log must not fill the disk
       return error.code
     }
   }
@@ -194,7 +184,10 @@ export class Inbox implements Runnable {
     const isStranger = writer.state !== 'contact'
     if (isStranger && writer.requestMessages >= MAX_REQUEST_MESSAGES) return this.#wait(tx, envelope, 'too-many')
     if (isStranger) contacts.save(tx, { ...writer, requestMessages: writer.requestMessages + 1 })
-    else hlc.observe(envelope.stamp)
+    else {
+      hlc.observe(envelope.stamp)
+      if (this.#deps.store.meta(envelope.id, tx)?.pinned === false) this.#isAuthorNew = true
+    }
     if (content.type === 'message') await this.#keep(tx, envelope, { content, certificate, card }, isStranger)
     else this.#history.noteRequest(tx, envelope.id, person)
     const meta = this.#deps.store.meta(envelope.id, tx)
@@ -275,12 +268,6 @@ export class Inbox implements Runnable {
   #count(reason: string): void {
     this.#counters[reason] = (this.#counters[reason] ?? 0) + 1
   }
-}
-
-function firstOf(ids: ReadonlySet<EnvelopeId>, count: number): EnvelopeId[] {
-  const first: EnvelopeId[] = []
-  for (const id of ids) if (first.push(id) >= count) break
-  return first
 }
 
 /** Announcements first: what a revocation forbids may be in the same batch. */

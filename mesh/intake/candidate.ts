@@ -8,6 +8,8 @@ export interface Candidate {
   readonly arrival: Arrival
   /** Sent to an address of this node. */
   readonly isOwned: boolean
+  /** By somebody known, or to somebody known; or by the owner of the address, whose word is waited for. */
+  readonly isKnown: boolean
   /** What it takes back, when it is a receipt. */
   readonly retracts: readonly EnvelopeId[]
 }

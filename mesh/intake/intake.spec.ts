@@ -155,6 +155,24 @@ describe('intake', () => {
     assert.equal(brief(await intake.receive(anEnvelope().bytes, { ...ORIGIN, link: OTHER_LINK })), 'accept')
   })
 
+  it('lets strangers use up no tokens of known people, neither on their link nor at the own address', async () => {
+    const few = { perSecond: 1, burst: 3 }
+    const { intake } = await door({ options: { rates: { link: few, scope: few, knock: few } }, friends: [77] })
+    const knocks = await intake.receiveAll(
+      [1, 2, 3, 4].map((author) => received(anEnvelope({ author, address: OWNED }).bytes)),
+      LINK,
+    )
+    assert.deepEqual(knocks.map(brief), ['accept', 'accept', 'accept', 'rate'])
+    for (let i = 0; i < 3; i++) assert.equal(brief(await intake.receive(anEnvelope({ author: 77, address: OWNED, bytes: i }).bytes, ORIGIN)), 'accept')
+  })
+
+  it('takes the word of the owner of an own address beside any number of strangers', async () => {
+    const { intake } = await door({ options: { rates: { knock: { perSecond: 1, burst: 1 } } } })
+    const knocks = [1, 2].map((author) => received(anEnvelope({ author, address: OWNED }).bytes))
+    assert.deepEqual((await intake.receiveAll(knocks, LINK)).map(brief), ['accept', 'rate'])
+    assert.equal(brief(await intake.receive(aReceipt(OWNER, OWNED, [anEnvelope().id]).bytes, ORIGIN)), 'accept')
+  })
+
   it('makes a link with bad signatures pay until it is cut off', async () => {
     const { intake, crypto } = await door({ options: { rates: { link: { perSecond: 1, burst: 100 }, author: MANY, scope: MANY } } })
     const forged = anEnvelope().bytes

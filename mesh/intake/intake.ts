@@ -1,4 +1,4 @@
-import { decodeEnvelope, type Envelope, expiryOf, isEnvelopeSigned, type Passage, readRetraction } from '#mesh/envelope'
+import { addressOfKey, decodeEnvelope, type Envelope, expiryOf, isEnvelopeSigned, type Passage, readRetraction } from '#mesh/envelope'
 import { type ErrorCode, isMeshError, MeshError } from '#mesh/errors'
 import { type Address, type AuthorKey, type DeviceId, type EnvelopeId, idBytes } from '#mesh/ids'
 import { type Clock, type Crypto, MAX_FRAME_BYTES } from '#mesh/ports'
@@ -6,7 +6,8 @@ import { type Database, type EnvelopeMeta, type EnvelopeStore, expiryWithin, TAB
 import type { Candidate } from './candidate.ts'
 import { InFlight } from './in-flight.ts'
 import { fitsQuotas } from './quota.ts'
-import { DEFAULT_RATES, type RateLimits, TokenBuckets } from './token-buckets.ts'
+import type { RateLimits } from './token-buckets.ts'
+import { Tolls } from './tolls.ts'
 import type { IgnoreReason, Origin, Received, Verdict } from './verdict.ts'
 
 /** What the door needs. */
@@ -27,15 +28,13 @@ export interface IntakeDeps {
 
 /** What can be tuned. */
 export interface IntakeOptions {
-  readonly rates?: RateLimits
+  readonly rates?: Partial<RateLimits>
   /** Hops after which an envelope that is not ours goes no further; 8 by default. */
   readonly hopLimit?: number
   /** Copies that an envelope written here may be handed out in; 8 by default (DESIGN §9). */
   readonly initialCopies?: number
 }
 
-/** What one bad signature costs its link, in tokens: fifty envelopes' worth, as checking is the dear part. */
-const BAD_SIGNATURE_COST = 50
 /** Ids of a receipt that cost its author as much as one envelope: a tombstone is small, but kept for long. */
 const RETRACTED_IDS_PER_TOKEN = 100
 /** Copies of an own envelope (DESIGN §9: L = 8). */
@@ -48,29 +47,22 @@ const OWN_PASSAGE: Passage = { hops: 0, copies: INITIAL_COPIES, ageS: 0 }
  * The one door for envelopes, whatever way they came: gossip, sync, direct, relay, stick, or this node.
  *
  * Cheap before dear: frame, shape, version, expiry, tombstone, duplicate, hops, rate, quota, signature,
- * and only then one transaction, in which what others committed meanwhile is asked again. The buckets
- * of author and address are charged after the signature: otherwise anybody could spend them in another's
- * name. The link's bucket is charged for everything that is not a duplicate, and fiftyfold for a bad
- * signature.
+ * and only then one transaction, in which what others committed meanwhile is asked again. What it costs whom is in
+ * `tolls.ts`.
  */
 export class Intake {
   readonly #deps: IntakeDeps
   readonly #hopLimit: number
   readonly #initialCopies: number
-  readonly #buckets: { readonly link: TokenBuckets; readonly author: TokenBuckets; readonly scope: TokenBuckets }
+  readonly #tolls: Tolls
   readonly #counters: Record<string, number> = {}
   readonly #inFlight = new InFlight()
 
   constructor(deps: IntakeDeps, options: IntakeOptions = {}) {
-    const rates = options.rates ?? DEFAULT_RATES
     this.#deps = deps
     this.#hopLimit = options.hopLimit ?? HOP_LIMIT
     this.#initialCopies = options.initialCopies ?? INITIAL_COPIES
-    this.#buckets = {
-      link: new TokenBuckets(deps.clock, rates.link),
-      author: new TokenBuckets(deps.clock, rates.author),
-      scope: new TokenBuckets(deps.clock, rates.scope),
-    }
+    this.#tolls = new Tolls(deps.clock, options.rates)
   }
 
   /** Verdicts so far: `accept`, `ignore.<reason>`, `reject.<code>`, and `signature-checks`. */
@@ -137,14 +129,14 @@ export class Intake {
     if (refusal !== undefined) return ignored(refusal)
     if (seen.has(envelope.id)) return ignored('duplicate')
     if (!candidate.isOwned && !candidate.arrival.own && passage.hops > this.#hopLimit) return ignored('hops')
-    if (!candidate.arrival.own && !this.#hasTokens(candidate, link)) return ignored('rate')
-    this.#buckets.link.take(link)
+    if (!candidate.arrival.own && !this.#tolls.isOpen(candidate, link)) return ignored('rate')
+    this.#tolls.chargeLink(candidate, link)
     // A receipt makes room: whether it does is known after its signature, and asked in #admit.
     if (!candidate.arrival.own && envelope.kind !== 'receipt' && !fitsQuotas(store, candidate)) return ignored('quota')
     if (!this.#inFlight.isVerified(envelope)) {
       this.#count('signature-checks')
       if (!isEnvelopeSigned(crypto, envelope)) {
-        this.#buckets.link.take(link, BAD_SIGNATURE_COST)
+        this.#tolls.chargeBadSignature(candidate, link)
         return { kind: 'reject', code: 'MESH_SIGNATURE_INVALID' }
       }
     }
@@ -154,9 +146,7 @@ export class Intake {
     } catch (error) {
       return this.#rejected(peerCodeOf(error), link)
     }
-    const cost = 1 + candidate.retracts.length / RETRACTED_IDS_PER_TOKEN
-    this.#buckets.author.take(envelope.author, cost)
-    this.#buckets.scope.take(envelope.address, cost)
+    this.#tolls.chargeAuthor(candidate, 1 + candidate.retracts.length / RETRACTED_IDS_PER_TOKEN)
     seen.add(envelope.id)
     return candidate
   }
@@ -237,6 +227,7 @@ export class Intake {
     return {
       envelope,
       isOwned,
+      isKnown: isFriend || (isOwned && addressOfKey(idBytes(author)) === address),
       retracts: [],
       arrival: { hops, copies, ageS, from: own ? undefined : link, own, pinned: isFriend, stranger: !isFriend && !isOwned },
     }
@@ -248,12 +239,8 @@ export class Intake {
     return store.has(id, tx) ? 'duplicate' : undefined
   }
 
-  #hasTokens({ envelope: { author, address } }: Candidate, link: string): boolean {
-    return this.#buckets.link.has(link) && this.#buckets.author.has(author) && this.#buckets.scope.has(address)
-  }
-
-  #rejected(code: ErrorCode, link: string): Verdict {
-    this.#buckets.link.take(link)
+  #rejected(code: ErrorCode, link: DeviceId | 'self'): Verdict {
+    this.#tolls.chargeShapeless(link)
     return { kind: 'reject', code }
   }
 

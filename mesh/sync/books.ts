@@ -17,6 +17,7 @@ import type { HelloFrame } from './frames.ts'
 import { type Horizon, sharedDays } from './horizon.ts'
 import { IncomingOffers, OutgoingOffers } from './offers.ts'
 import { Reconciliation, roleOf } from './reconciliation.ts'
+import type { Surroundings } from './surroundings.ts'
 import { ownWaiting, walkOthers, walkOwned } from './walks.ts'
 
 const DAY_MS = 86_400_000
@@ -32,6 +33,7 @@ export interface Shared {
   readonly best: BestSeen
   readonly counters: SyncCounters
   readonly carried: CarriedIds
+  readonly surroundings: Surroundings
   /** Bytes that each peer may still be given of what it asked for. */
   readonly served: TokenBuckets
 }
@@ -86,12 +88,12 @@ export class Books {
   constructor(shared: Shared, link: Link) {
     this.shared = shared
     this.link = link
-    const { clock, knownDevices, grants, store, encounters } = shared.deps
+    const { clock, grants, store } = shared.deps
     this.ownAddresses = new Set(grants().map(({ inboxKey }) => addressOfKey(inboxKey)))
     this.hello = {
       type: 'hello',
       nowMs: clock.now(),
-      knownDevices: Math.min(Math.max(knownDevices(), encounters.recent() + 1), MAX_U16),
+      knownDevices: Math.min(shared.surroundings.devices, MAX_U16),
       grants: grants(),
       held: shared.carried.size,
       keptDays: Math.min(Math.ceil(store.limits.retentionMs / DAY_MS), MAX_U8),
@@ -157,12 +159,14 @@ export class Books {
     const { deps } = this.shared
     const peer: DeviceId = this.link.peer
     if (isOver(meta, deps.clock.now())) return { kind: 'keep', why: 'hop-limit' }
+    const peerOwns = this.greeted?.addresses.has(meta.address) ?? false
+    if (meta.kind === 'inbox' && !meta.own && !peerOwns && this.ownAddresses.has(meta.address)) return { kind: 'keep', why: 'owner-here' }
     return planFor({
       meta: isSpent(meta) ? { ...meta, hops: HOP_LIMIT } : meta,
       peer,
-      peerOwns: this.greeted?.addresses.has(meta.address) ?? false,
+      peerOwns,
       arrivedFrom: meta.from,
-      neighbours: Math.max(deps.knownDevices(), deps.encounters.recent() + 1, this.greeted?.knownDevices ?? 0),
+      neighbours: Math.max(this.shared.surroundings.devices, this.greeted?.knownDevices ?? 0),
       peerHasCustody: deps.ledger.hasCustody(meta.id, peer),
       utility: Math.max(deps.encounters.utilityFor(meta.address), this.shared.best.of(meta.id, deps.clock.monotonic())),
     })

@@ -54,8 +54,11 @@ function wantedId(books: Books, bytes: Uint8Array): EnvelopeId | undefined {
   throw violation('the peer sent an envelope that nobody asked for')
 }
 
-/** Brings a frame of envelopes through the door. @throws the peer error of a rejected envelope, or our own failure */
-export async function admit(books: Books, batch: readonly Arriving[]): Promise<void> {
+/**
+ * Brings a frame of envelopes through the door; true when most of it came too fast.
+ * @throws the peer error of a rejected envelope, or our own failure
+ */
+export async function admit(books: Books, batch: readonly Arriving[]): Promise<boolean> {
   const { deps, counters } = books.shared
   const verdicts = await verdictsOf(books, batch)
   batch.forEach(({ bytes, wanted }, i) => {
@@ -69,6 +72,7 @@ export async function admit(books: Books, batch: readonly Arriving[]): Promise<v
     else if (!isHere && verdict.kind === 'ignore') books.answers.refuse({ id: wanted ?? verdictId(bytes), reason: verdict.reason })
   })
   books.bell.ring()
+  return 2 * verdicts.filter((verdict) => verdict.kind === 'ignore' && verdict.reason === 'rate').length > batch.length
 }
 
 function verdictId(bytes: Uint8Array): EnvelopeId {

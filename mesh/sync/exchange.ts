@@ -13,6 +13,7 @@ import type { ExchangeDeps } from './deps.ts'
 import { Forwards } from './forwards.ts'
 import { MAX_ARRIVALS, SERVED_BYTES_PER_MINUTE, TICK_MS } from './limits.ts'
 import { Session } from './session.ts'
+import { Surroundings } from './surroundings.ts'
 
 /** What can be tuned. */
 export interface ExchangeOptions {
@@ -70,6 +71,7 @@ export class Exchange implements Runnable {
       forwards: new Forwards(() => this.#wakeAll()),
       best: new BestSeen(),
       carried: new CarriedIds(deps, (address) => ownAddresses.has(address)),
+      surroundings: new Surroundings(deps),
       served: new TokenBuckets(deps.clock, { perSecond: served / 60, burst: served }),
       counters: { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, envelopesIn: 0, envelopesOut: 0, offences: 0 },
     }

@@ -27,6 +27,9 @@ export const MAX_OPEN_WANTS = 2
 /** Frames of envelopes at the door at once (verified, being committed): overlaps the processor with the disk. */
 export const MAX_FRAMES_AT_DOOR = 4
 
+/** A frame most of which came too fast keeps its place at the door for so long: then at most 500 short envelopes a second of that link have to be looked at. In ms. */
+export const TOO_FAST_MS = 1_000
+
 /** Ids in one TAKEN or REFUSED: 32 KiB of ids, half a frame. */
 export const MAX_ANSWER_IDS = 1_024
 
@@ -126,6 +129,9 @@ export const MAX_FORWARDED_SIGNATURES = 2_048
 /** Forwarded receipts taken from a peer before further ones are passed over; {@link FORWARDED_PER_TICK} are forgotten each second. A signature to check costs 0.2 ms on a desk. */
 export const MAX_FORWARDED = 256
 export const FORWARDED_PER_TICK = 16
+
+/** How long what is known of the devices around holds, in ms. */
+export const SURROUNDINGS_MS = 1_000
 
 /** A map entry with a shared 43-character id as its key, in bytes, as V8 counts it; rounded up. */
 const ID_ENTRY_BYTES = 96

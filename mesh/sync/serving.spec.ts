@@ -72,6 +72,32 @@ describe('what a peer lacks', () => {
     await until(() => carol.received.length === 500)
   })
 
+  it('is not read faster than it may come: the link waits', async () => {
+    const clock = fakeClock()
+    const some = { perSecond: 1, burst: 300 }
+    const [alice, carol] = [await node('alice', { clock }), await node('carol', { clock, reads: false, intake: { rates: { scope: some } } })]
+    await carry(alice, pool(carol.address, 3_000, { bytes: 256 }))
+    join(alice, carol)
+    await settle()
+    await settle()
+    const looked = carol.intake.counters['ignore.rate'] ?? 0
+    assert.ok(looked > 0 && looked < 1_500, `${looked} of 2,700 were looked at`)
+    await clock.advance(1_000)
+    await settle()
+    assert.ok((carol.intake.counters['ignore.rate'] ?? 0) > looked, 'a second later it goes on')
+    assert.deepEqual([...alice.offences, ...carol.offences], [])
+  })
+
+  it('is nothing that the other side has received for itself', async () => {
+    const [alice, carol, dave] = [await node('alice'), await node('carol', { reads: false }), await node('dave')]
+    join(carol, dave)
+    await carry(alice, pool(carol.address, 20))
+    join(alice, carol)
+    await until(() => carol.received.length === 20)
+    await settle()
+    assert.equal(dave.store.usage().envelopes, 0)
+  })
+
   for (const reconciles of [true, false]) {
     it(`is left where it is when the peer keeps nothing that is so old, ${reconciles ? 'after reconciliation' : 'and in a walk over everything'}`, async () => {
       const [alice, router] = [await node('alice'), await node('router', { limits: STORE_PROFILES.router, reads: false })]

@@ -18,7 +18,7 @@ import { isPassing } from './decisions.ts'
 import { admit, arriving, settle } from './door.ts'
 import { takeForwarded } from './forwards.ts'
 import { ALL_CARRIED, type CarriedEnvelope, decodeFrame, type Frame, type Refusal, type TakenFrame } from './frames.ts'
-import { ANSWER_MS, FORWARDED_PER_TICK, MAX_FORWARDED, MAX_FRAMES_AT_DOOR, MAX_STRAY_IDS, STALL_MS } from './limits.ts'
+import { ANSWER_MS, FORWARDED_PER_TICK, MAX_FORWARDED, MAX_FRAMES_AT_DOOR, MAX_STRAY_IDS, STALL_MS, TOO_FAST_MS } from './limits.ts'
 import { violation } from './offers.ts'
 import { Sender } from './sender.ts'
 import { ownWaiting } from './walks.ts'
@@ -34,6 +34,7 @@ export class Session {
   #large: Passage | undefined
   #isPeerSynced = false
   #isOver = false
+  readonly #ending = new AbortController()
   #strayIds = 0
   #forwardedFrames = 0
   #isSending = false
@@ -217,7 +218,10 @@ export class Session {
 
   async #admit(envelopes: readonly CarriedEnvelope[]): Promise<void> {
     const batch = arriving(this.books, envelopes)
-    await this.#atTheDoor(() => admit(this.books, batch))
+    await this.#atTheDoor(async () => {
+      const isTooFast = await admit(this.books, batch)
+      if (isTooFast) await this.#shared.deps.clock.sleep(TOO_FAST_MS, this.#ending.signal)
+    })
   }
 
   async #taken(taken: TakenFrame): Promise<void> {
@@ -289,6 +293,7 @@ export class Session {
 
   #over(): void {
     this.#isOver = true
+    this.#ending.abort()
     this.#doorBell.ring()
     this.books.bell.ring()
   }

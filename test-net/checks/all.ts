@@ -18,6 +18,7 @@ const SUITES: Readonly<Record<string, ReadonlyArray<readonly [script: string, ..
     ['bad-input.ts'],
     ['dht.ts'],
     ['replay.ts', '100000'],
+    ['flood.ts', '--quiet', '5', '--flood', '15', '--neighbours', '7'],
   ],
   kill: [
     ['store-kill.ts', '20'],
