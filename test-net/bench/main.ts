@@ -10,6 +10,7 @@ import { verify } from './verify.ts'
 import { w1 } from './w1.ts'
 import { w2 } from './w2.ts'
 import { w3 } from './w3.ts'
+import { w4 } from './w4.ts'
 import { w5 } from './w5.ts'
 import { w7 } from './w7.ts'
 import { w9 } from './w9.ts'
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, { readonly run: Bench; readonly what: str
   W1: { run: w1, what: '10,000 messages over one carrier to somebody who is away (3 runs)' },
   W2: { run: w2, what: 'two stores of 100,000 envelopes of which 1 % differ' },
   W3: { run: w3, what: 'a link comes back, until the message is shown' },
+  W4: { run: w4, what: 'three hops: one message, 1,000 messages, bytes' },
   W5: { run: w5, what: '100,000 envelopes stored, kill -9, time to the first answer' },
   W7: { run: w7, what: 'people who carry messages about: a trace of contacts ($QPQ_VECTORS)' },
   W9: { run: w9, what: 'start to ready, and memory when idle' },
