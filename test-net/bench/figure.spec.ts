@@ -21,6 +21,12 @@ describe('bench figures', () => {
     assert.deepEqual(figures, [{ bench: 'W0', metric: 'time', unit: 'ms', value: 1, runs: 1 }])
   })
 
+  it('have no ratio to nothing', () => {
+    const [figure] = figuresOf({ bench: 'W0', metric: 'time', unit: 'ms', values: [3], baselines: { bare: [0] } })
+    assert.deepEqual(figure, { bench: 'W0', metric: 'time', unit: 'ms', value: 3, runs: 1, baseline: 'bare', baselineValue: 0 })
+    assert.match(figure === undefined ? '' : tableRow(figure), /\(bare: 0\.00 ms; 1 run\)$/)
+  })
+
   it('are rows of a table for people, with columns that stand under each other', () => {
     const row = tableRow({ bench: 'W0', metric: 'time', unit: 'ms', value: 1234.5, runs: 5, baseline: 'bare', baselineValue: 12.34, ratio: 100.04 })
     assert.match(row, /^W0 +time +1235 ms {2}\(bare: 12\.3 ms, ratio 100; 5 runs\)$/)

@@ -9,7 +9,7 @@ export interface Figure {
   /** What the same was measured on, in the same session. */
   readonly baseline?: string
   readonly baselineValue?: number
-  /** Value divided by the baseline's. */
+  /** Value divided by the baseline's; absent when that is 0. */
   readonly ratio?: number
   /** Measurements whose median this is. */
   readonly runs: number
@@ -46,7 +46,7 @@ export function figuresOf({ bench, metric, unit, values, baselines = {} }: Measu
   if (compared.length === 0) return [figure]
   return compared.map(([baseline, others]) => {
     const baselineValue = medianOf(others)
-    return { ...figure, baseline, baselineValue, ratio: figure.value / baselineValue }
+    return { ...figure, baseline, baselineValue, ...(baselineValue === 0 ? {} : { ratio: figure.value / baselineValue }) }
   })
 }
 
@@ -60,7 +60,8 @@ export function medianOf(values: readonly number[]): number {
 
 /** A line of the table for people. */
 export function tableRow({ bench, metric, value, unit, baseline, baselineValue, ratio, runs }: Figure): string {
-  const compared = baseline === undefined ? '' : `${baseline}: ${shortNumber(baselineValue ?? Number.NaN)} ${unit}, ratio ${shortNumber(ratio ?? Number.NaN)}; `
+  const times = ratio === undefined ? '' : `, ratio ${shortNumber(ratio)}`
+  const compared = baseline === undefined ? '' : `${baseline}: ${shortNumber(baselineValue ?? Number.NaN)} ${unit}${times}; `
   const columns = [bench.padEnd(COLUMNS[0]), metric.padEnd(COLUMNS[1]), `${shortNumber(value)} ${unit}`.padStart(COLUMNS[2])]
   return `${columns.join(' ')}  (${compared}${runs} ${runs === 1 ? 'run' : 'runs'})`
 }

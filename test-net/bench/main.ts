@@ -12,6 +12,7 @@ import { w2 } from './w2.ts'
 import { w3 } from './w3.ts'
 import { w4 } from './w4.ts'
 import { w5 } from './w5.ts'
+import { w6 } from './w6.ts'
 import { w7 } from './w7.ts'
 import { w9 } from './w9.ts'
 
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, { readonly run: Bench; readonly what: str
   W3: { run: w3, what: 'a link comes back, until the message is shown' },
   W4: { run: w4, what: 'three hops: one message, 1,000 messages, bytes' },
   W5: { run: w5, what: '100,000 envelopes stored, kill -9, time to the first answer' },
+  W6: { run: w6, what: 'ten neighbours who say nothing (3 runs)' },
   W7: { run: w7, what: 'people who carry messages about: a trace of contacts ($QPQ_VECTORS)' },
   W9: { run: w9, what: 'start to ready, and memory when idle' },
   verify: { run: verify, what: 'signatures checked per second' },
@@ -36,7 +38,7 @@ ${Object.entries(BENCHES)
 
   --json       one line per figure: bench, metric, value, unit, baseline, baselineValue, ratio, runs
   --runs N     medians of N runs; 5 unless said otherwise here
-  --seconds S  how long nodes idle (W9: 60)
+  --seconds S  how long nodes idle, each time (W6, W9: 60)
 
 What is not installed (mosquitto, nncp) is left out with a note. Progress and notes go to the standard error.
 `
