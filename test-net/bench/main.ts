@@ -1,173 +1,81 @@
 /**
- * Measures what people notice: how soon a node is there, what it costs while idle, how fast signatures are
- * checked, how long a message takes on one LAN.
- *
- *   npm run bench                 all of it, for people
- *   npm run bench -- start --json one of: start idle verify latency W1 W2 W7; one JSON line per figure
- *
- * Real nodes in network namespaces (root, iproute2). Nothing is asserted: machines are shared and noisy.
+ * Measures what people notice, beside what others need for the same. Real nodes in network namespaces (root,
+ * iproute2). Nothing is asserted: machines are shared and noisy. See HELP below for how to call it.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
-import { portableCrypto } from '#mesh/crypto'
-import type { Crypto } from '#mesh/ports'
-import { nodeCrypto, sodiumCrypto } from '#node/crypto'
-import { introduce, median, Person, percentile, withStreet } from '../checks/people.ts'
+import { parseArgs } from 'node:util'
+import { type Bench, type Figure, tableRow } from './figure.ts'
+import { latency } from './latency.ts'
+import { note } from './programs.ts'
+import { verify } from './verify.ts'
 import { w1 } from './w1.ts'
 import { w2 } from './w2.ts'
+import { w3 } from './w3.ts'
+import { w4 } from './w4.ts'
+import { w5 } from './w5.ts'
+import { w6 } from './w6.ts'
 import { w7 } from './w7.ts'
+import { w9 } from './w9.ts'
 
-/** One figure. */
-interface Figure {
-  readonly bench: string
-  readonly metric: string
-  readonly value: number
-  readonly unit: string
-  readonly baseline?: string
-  readonly baselineValue?: number
-  readonly ratio?: number
-  readonly runs: number
+const BENCHES: Readonly<Record<string, { readonly run: Bench; readonly what: string }>> = {
+  W1: { run: w1, what: '10,000 messages over one carrier to somebody who is away (3 runs)' },
+  W2: { run: w2, what: 'two stores of 100,000 envelopes of which 1 % differ' },
+  W3: { run: w3, what: 'a link comes back, until the message is shown' },
+  W4: { run: w4, what: 'three hops: one message, 1,000 messages, bytes' },
+  W5: { run: w5, what: '100,000 envelopes stored, kill -9, time to the first answer' },
+  W6: { run: w6, what: 'ten neighbours who say nothing (3 runs)' },
+  W7: { run: w7, what: 'people who carry messages about: a trace of contacts ($QPQ_VECTORS)' },
+  W9: { run: w9, what: 'start to ready, and memory when idle' },
+  verify: { run: verify, what: 'signatures checked per second' },
+  latency: { run: latency, what: '`send` to shown, on one LAN' },
 }
 
-const IDLE_MS = 60_000
-const MESSAGES = 500
-const STARTS = 5
-const VERIFY_MS = 1_500
+const HELP = `npm run bench -- NAME … [--json] [--runs N] [--seconds S]
 
-const BENCHES: Readonly<Record<string, (report: (figure: Figure) => void) => Promise<void>>> = { start, idle, verify, latency, W1: w1, W2: w2, W7: w7 }
+${Object.entries(BENCHES)
+  .map(([name, { what }]) => `  ${name.padEnd(8)} ${what}`)
+  .join('\n')}
+  all      all of these, one after the other; \`npm run bench -- all --json > FILE\` takes up to 20 minutes
 
-const words = process.argv.slice(2)
-const isJson = words.includes('--json')
-const chosen = words.filter((word) => !word.startsWith('--'))
-for (const name of chosen.length > 0 ? chosen : Object.keys(BENCHES)) {
+  --json       one line per figure: bench, metric, value, unit, baseline, baselineValue, ratio, runs
+  --runs N     medians of N runs; 5 unless said otherwise here
+  --seconds S  how long nodes idle, each time (W6, W9: 60)
+
+What is not installed (mosquitto, nncp) is left out with a note. Progress and notes go to the standard error.
+`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean' }, help: { type: 'boolean' }, runs: { type: 'string' }, seconds: { type: 'string' } },
+})
+if (values.help === true || positionals.length === 0) {
+  process.stdout.write(HELP)
+  process.exit(values.help === true ? 0 : 2)
+}
+const options = { ...counted('runs', values.runs), ...counted('seconds', values.seconds) }
+for (const name of positionals.includes('all') ? Object.keys(BENCHES) : positionals) {
   const bench = BENCHES[name]
   if (bench === undefined) {
-    process.stderr.write(`there is no bench "${name}"; there are ${Object.keys(BENCHES).join(', ')}\n`)
+    note(`there is no bench "${name}"; there are ${Object.keys(BENCHES).join(', ')} and all`)
     process.exit(2)
   }
-  await bench(print)
+  const began = performance.now()
+  try {
+    await bench.run(print, options)
+    note(`${name}: ${Math.round((performance.now() - began) / 1_000)} s`)
+  } catch (error) {
+    note(`${name} failed: ${error instanceof Error ? error.stack : String(error)}`)
+    process.exitCode = 1 // and the others are measured all the same
+  }
+}
+
+function counted(name: string, text: string | undefined): Record<string, number> {
+  if (text === undefined) return {}
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value > 0) return { [name]: value }
+  note(`--${name} takes a whole number above 0`)
+  process.exit(2)
 }
 
 function print(figure: Figure): void {
-  const { bench, metric, value, unit, baseline, baselineValue, ratio, runs } = figure
-  const compared = baseline === undefined ? '' : `  (${baseline}: ${rounded(baselineValue ?? 0)} ${unit}, ratio ${rounded(ratio ?? 0)})`
-  console.log(isJson ? JSON.stringify(figure) : `${bench} ${metric}: ${rounded(value)} ${unit}${compared}, ${runs} runs`)
-}
-
-/** Start of the process to `ready`, with an identity that exists, beside bare Node that starts and ends. */
-async function start(report: (figure: Figure) => void): Promise<void> {
-  await withStreet('bench', async ({ lab, lan1, root }) => {
-    const person = new Person('a', await lab.addNode('a'), root)
-    await person.space.join(lan1)
-    await person.up()
-    await person.down()
-    const times: number[] = []
-    const bare: number[] = []
-    for (let i = 0; i < STARTS; i++) {
-      const began = performance.now()
-      await person.up()
-      times.push(person.node.readyAtMs - began)
-      await person.down()
-      bare.push(await bareNodeMs())
-    }
-    report(compare('start', 'process to ready, median', median(times), 'ms', 'bare Node starts and ends', median(bare), STARTS))
-  })
-}
-
-/** Memory after a minute with two peers, beside a Node that does nothing. */
-async function idle(report: (figure: Figure) => void): Promise<void> {
-  await withStreet('bench', async ({ lab, lan1, root }) => {
-    const people = await Promise.all(['a', 'b', 'c'].map(async (name) => new Person(name, await lab.addNode(name), root)))
-    for (const { space } of people) await space.join(lan1)
-    const bare = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { stdio: 'ignore' })
-    try {
-      await Promise.all(people.map((person) => person.up()))
-      await new Promise((resolve) => setTimeout(resolve, IDLE_MS))
-      const [first] = people
-      const { rssBytes, peers } = (await first?.api.status()) ?? { rssBytes: 0, peers: 0 }
-      report(compare('idle', `RSS after 60 s with ${peers} peers`, rssBytes / 1e6, 'MB', 'bare Node', await rssOf(bare), 1))
-    } finally {
-      bare.kill('SIGKILL')
-      await Promise.all(people.map((person) => person.down()))
-    }
-  })
-}
-
-/** Signatures checked per second by each implementation, over 400 bytes by 64 authors. */
-async function verify(report: (figure: Figure) => void): Promise<void> {
-  const oracle = nodeCrypto()
-  const cases = Array.from({ length: 64 }, (_, i) => {
-    const seed = new Uint8Array(32).fill(i)
-    const message = new Uint8Array(400).fill(i)
-    return { key: oracle.ed25519PublicKey(seed), message, signature: oracle.ed25519Sign(seed, message) }
-  })
-  const rate = (crypto: Crypto): number => {
-    const rates = Array.from({ length: 5 }, () => {
-      const until = performance.now() + VERIFY_MS / 5
-      const began = performance.now()
-      let checks = 0
-      while (performance.now() < until) {
-        const { key, message, signature } = cases[checks % cases.length] ?? { key: new Uint8Array(), message: new Uint8Array(), signature: new Uint8Array() }
-        if (!crypto.ed25519Verify(key, message, signature)) throw new Error('a good signature was refused')
-        checks += 1
-      }
-      return (checks * 1_000) / (performance.now() - began)
-    })
-    return median(rates)
-  }
-  const base = rate(oracle)
-  for (const crypto of [await sodiumCrypto(), oracle, portableCrypto()]) {
-    report(compare('verify', crypto.name, crypto === oracle ? base : rate(crypto), 'checks/s', 'node:crypto', base, 5))
-  }
-}
-
-/** From the call of `send` on A to the message among B's events, on one LAN. */
-async function latency(report: (figure: Figure) => void): Promise<void> {
-  await withStreet('bench', async ({ lab, lan1, root }) => {
-    const a = new Person('a', await lab.addNode('a'), root)
-    const b = new Person('b', await lab.addNode('b'), root)
-    await a.space.join(lan1)
-    await b.space.join(lan1)
-    await Promise.all([a.up(), b.up()])
-    await introduce(a, b)
-    const watching = new AbortController()
-    const arrived = new Map<string, (at: number) => void>()
-    const watcher = (async () => {
-      for await (const event of b.api.watch(watching.signal)) if (event.event === 'message') arrived.get(event.text)?.(performance.now())
-    })()
-    const times: number[] = []
-    for (let i = 0; i < MESSAGES; i++) {
-      const text = `message ${i}`
-      const { promise, resolve } = Promise.withResolvers<number>()
-      arrived.set(text, resolve)
-      const began = performance.now()
-      await a.api.send({ to: 'b', text })
-      times.push((await promise) - began)
-    }
-    watching.abort()
-    await watcher
-    await Promise.all([a.down(), b.down()])
-    report({ bench: 'latency', metric: 'send to log, p50', value: percentile(times, 0.5), unit: 'ms', runs: MESSAGES })
-    report({ bench: 'latency', metric: 'send to log, p99', value: percentile(times, 0.99), unit: 'ms', runs: MESSAGES })
-  })
-}
-
-function compare(bench: string, metric: string, value: number, unit: string, baseline: string, baselineValue: number, runs: number): Figure {
-  return { bench, metric, value, unit, baseline, baselineValue, ratio: value / baselineValue, runs }
-}
-
-function rounded(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toFixed(2)
-}
-
-function bareNodeMs(): Promise<number> {
-  const began = performance.now()
-  const bare = spawn(process.execPath, ['-e', ''], { stdio: 'ignore' })
-  return new Promise((resolve) => bare.once('close', () => resolve(performance.now() - began)))
-}
-
-/** Resident megabytes of a process. */
-async function rssOf(child: ChildProcess): Promise<number> {
-  const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1_000
+  console.log(values.json === true ? JSON.stringify(figure) : tableRow(figure))
 }

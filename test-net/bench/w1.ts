@@ -6,15 +6,19 @@
  * among the lines of `up --json`, each decrypted, in order, on its disk, and receipted. *First message*: from B's
  * `ready`. Bytes are those of C's interface to the other side, with everything around them.
  *
- * Baseline: mosquitto (Debian) with QoS 1, a persistent session for B, its clients, plain text, no signatures: an upper
- * bar. It is left out with a word when it is not installed.
+ * Baselines: mosquitto (Debian) with QoS 1, a persistent session for B, its clients, plain text, no signatures: an upper
+ * bar; NNCP (Debian), see `nncp.ts`. Each is left out with a word when it is not installed. hypercore is no dependency
+ * and therefore not measured here.
  */
 import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { eventually, introduce, median, Person, withStreet } from '../checks/people.ts'
-import type { NodeSpace } from '../netns/index.ts'
+import { eventually, introduce, Person, withStreet } from '../checks/people.ts'
+import { type BenchOptions, figuresOf, type Report } from './figure.ts'
+import { NNCP_MESSAGES, nncp } from './nncp.ts'
+import { cpuMsOf, memoryMbOf, wireBytesOf } from './proc.ts'
+import { note } from './programs.ts'
 
 const MESSAGES = 10_000
 const AT_A_TIME = 64
@@ -22,31 +26,22 @@ const AT_A_TIME = 64
 const TEXT_CHARACTERS = 300
 const RUNS = 3
 const PATIENCE_MS = 180_000
-/** Clock ticks a second in /proc (USER_HZ, the same on every Linux). */
-const TICKS = 100
 
 type Figures = Record<string, number>
-type Report = (figure: {
-  bench: string
-  metric: string
-  value: number
-  unit: string
-  baseline?: string
-  baselineValue?: number
-  ratio?: number
-  runs: number
-}) => void
 
-/** Runs the bench, the medians of {@link RUNS} runs. */
-export async function w1(report: Report): Promise<void> {
-  const runs: Figures[] = []
-  for (let i = 0; i < RUNS; i++) runs.push(await once())
-  const brokers = await mosquitto()
-  for (const metric of Object.keys(runs[0] ?? {})) {
-    const value = median(runs.map((run) => run[metric] ?? Number.NaN))
-    const [unit = '', baselineValue] = [metric.split(', ').at(-1), brokers?.[metric]]
-    const compared = baselineValue === undefined ? {} : { baseline: 'mosquitto, QoS 1', baselineValue, ratio: value / baselineValue }
-    report({ bench: 'W1', metric: metric.split(', ').slice(0, -1).join(', '), value, unit, ...compared, runs: RUNS })
+/** Runs the bench. */
+export async function w1(report: Report, { runs = RUNS }: BenchOptions): Promise<void> {
+  const ours: Figures[] = []
+  for (let i = 0; i < runs; i++) ours.push(await once())
+  const others = {
+    'mosquitto, QoS 1': await mosquitto(),
+    [`NNCP, ${NNCP_MESSAGES} messages, times × ${MESSAGES / NNCP_MESSAGES}`]: await nncp(MESSAGES, textNo),
+  }
+  for (const name of Object.keys(ours[0] ?? {})) {
+    const [metric, unit = ''] = [name.slice(0, name.lastIndexOf(', ')), name.split(', ').at(-1)]
+    const baselines = Object.fromEntries(Object.entries(others).map(([other, figures]) => [other, figures?.[name] === undefined ? [] : [figures[name]]]))
+    const values = ours.map((figures) => figures[name] ?? Number.NaN)
+    for (const figure of figuresOf({ bench: 'W1', metric, unit, values, baselines })) report(figure)
   }
 }
 
@@ -72,26 +67,26 @@ async function once(): Promise<Figures> {
     await c.up()
     await eventually('A and C are linked', async () => ((await a.api.peers()).length > 0 ? true : undefined))
 
-    const before = { rx: await bytesOf(c.space, 'eth0', 'rx'), cpu: await cpuOf(c) }
+    const before = { rx: (await wireBytesOf(c.space, 'eth0')).rx, cpuMs: await cpuMsOf(c.node.process.pid) }
     const began = performance.now()
     await sendAll(a)
     figures['accepted by A, s'] = (performance.now() - began) / 1_000
     await eventually('C has signed for all', async () => ((await a.api.status()).outbox.carried >= MESSAGES ? true : undefined), PATIENCE_MS)
     figures['store, s'] = (performance.now() - began) / 1_000
-    figures['bytes for each message, A to C, B'] = ((await bytesOf(c.space, 'eth0', 'rx')) - before.rx) / MESSAGES
-    figures['CPU of C while storing, s'] = (await cpuOf(c)) - before.cpu
+    figures['bytes for each message, A to C, B'] = ((await wireBytesOf(c.space, 'eth0')).rx - before.rx) / MESSAGES
+    figures['CPU of C while storing, s'] = ((await cpuMsOf(c.node.process.pid)) - before.cpuMs) / 1_000
     await a.down()
 
-    const tx = await bytesOf(c.space, 'eth1', 'tx')
+    const { tx } = await wireBytesOf(c.space, 'eth1')
     await b.up()
     const readyMs = b.node.readyAtMs
     const first = await shownAt(b, 1)
     const last = await shownAt(b, MESSAGES)
     figures['first message after ready, ms'] = first - readyMs
     figures['drain, s'] = (last - first) / 1_000
-    figures['bytes for each message, C to B, B'] = ((await bytesOf(c.space, 'eth1', 'tx')) - tx) / MESSAGES
-    figures['peak RSS of B, MB'] = await peakOf(b)
-    figures['peak RSS of C, MB'] = await peakOf(c)
+    figures['bytes for each message, C to B, B'] = ((await wireBytesOf(c.space, 'eth1')).tx - tx) / MESSAGES
+    figures['peak RSS of B, MB'] = await memoryMbOf(b.node.process.pid, 'VmHWM')
+    figures['peak RSS of C, MB'] = await memoryMbOf(c.node.process.pid, 'VmHWM')
     await Promise.all([b.down(), c.down()])
     const shown = b.shown.filter((text) => text.startsWith('message '))
     figures['lost, messages'] = MESSAGES - new Set(shown).size
@@ -140,7 +135,7 @@ async function mosquitto(): Promise<Figures | undefined> {
     broker.once('spawn', () => resolve(true))
   })
   if (!isThere) {
-    process.stderr.write('W1: mosquitto is not installed; its baseline is left out (apt-get install mosquitto mosquitto-clients)\n')
+    note('W1: mosquitto is not installed; its baseline is left out (apt-get install mosquitto mosquitto-clients)')
     await rm(folder, { recursive: true })
     return undefined
   }
@@ -162,21 +157,4 @@ async function mosquitto(): Promise<Figures | undefined> {
 function shell(line: string): Promise<void> {
   const child = spawn('sh', ['-c', line], { stdio: 'ignore' })
   return new Promise((resolve, reject) => child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`${line} ended with ${code}`)))))
-}
-
-async function bytesOf(space: NodeSpace, device: string, way: 'rx' | 'tx'): Promise<number> {
-  const { stdout } = await space.exec(['cat', `/sys/class/net/${device}/statistics/${way}_bytes`])
-  return Number(stdout.trim())
-}
-
-/** The launcher replaces itself by Node, so its process is the node's. */
-async function cpuOf({ node }: Person): Promise<number> {
-  const stat = await readFile(`/proc/${node.process.pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / TICKS
-}
-
-async function peakOf({ node }: Person): Promise<number> {
-  const status = await readFile(`/proc/${node.process.pid}/status`, 'utf8')
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) / 1_000
 }
