@@ -39,6 +39,8 @@ export class Resident {
   #node: QpqNode | undefined
   #client: ControlClient | undefined
   #ending = Promise.resolve()
+  /** The plug was pulled since the last start began. */
+  #isCut = false
   #watching = new AbortController()
 
   constructor(index: number, space: NodeSpace, root: string, deps: ResidentDeps) {
@@ -58,31 +60,42 @@ export class Resident {
     return this.#node?.process.isRunning === true
   }
 
-  /** Starts the node, after what was asked for before. @throws Error when it does not become ready */
+  /** Starts the node, after what was asked for before; a power cut may be sooner. @throws Error when it does not become ready */
   up(): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#node !== undefined) return
-      const node = await QpqNode.start(this.space, { data: this.data, name: this.name, args: ['--control-port', 'off'], timeoutMs: READY_TIMEOUT_MS })
-      this.#node = node
-      this.lives += 1
-      this.person = node.ready.person
-      void node.process.ended.then((how) => {
-        if (this.#node === node) this.#deps.onDeath(this, String(how))
-      })
-      this.#client = await ControlClient.connect(this.data)
-      this.#watching = new AbortController()
-      void this.#awaitRequests(this.#client, this.#watching.signal)
+      this.#isCut = false
+      try {
+        await this.#start()
+      } catch (error) {
+        if (!this.#isCut) throw error
+      }
     })
   }
 
-  /** Pulls the plug: SIGKILL. */
+  /** Pulls the plug, whatever the node is at: SIGKILL. */
   kill(): Promise<void> {
+    this.#isCut = true
+    this.space.killNow()
     return this.#inTurn(() => this.#leave((node) => node.kill()))
   }
 
   /** Ends the node in order. */
   stop(): Promise<void> {
     return this.#inTurn(() => this.#leave((node) => node.stop()))
+  }
+
+  async #start(): Promise<void> {
+    const node = await QpqNode.start(this.space, { data: this.data, name: this.name, args: ['--control-port', 'off'], timeoutMs: READY_TIMEOUT_MS })
+    this.#node = node
+    this.lives += 1
+    this.person = node.ready.person
+    void node.process.ended.then((how) => {
+      if (this.#node === node && !this.#isCut) this.#deps.onDeath(this, String(how))
+    })
+    this.#client = await ControlClient.connect(this.data)
+    this.#watching = new AbortController()
+    void this.#awaitRequests(this.#client, this.#watching.signal)
   }
 
   async #leave(end: (node: QpqNode) => Promise<unknown>): Promise<void> {
@@ -114,7 +127,7 @@ export class Resident {
     }
   }
 
-  /** One thing after the other: a start that is cut off by the next power cut is waited for first. */
+  /** One thing after the other. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     const done = this.#ending.then(work)
     this.#ending = done.catch(() => {})
