@@ -7,6 +7,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
+const POWER_CUTS = join(import.meta.dirname, '../scenarios/power-cuts.yaml')
 const SUITES: Readonly<Record<string, ReadonlyArray<readonly [script: string, ...args: string[]]>>> = {
   netns: [
     ['mdns-interop.ts'],
@@ -18,6 +19,7 @@ const SUITES: Readonly<Record<string, ReadonlyArray<readonly [script: string, ..
     ['bad-input.ts'],
     ['dht.ts'],
     ['replay.ts', '100000'],
+    ['../sim/main.ts', POWER_CUTS, '--backend', 'netns', '--nodes', '4', '--speed', '150', '--seed', '1'],
   ],
   kill: [
     ['store-kill.ts', '20'],
