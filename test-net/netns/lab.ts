@@ -81,6 +81,13 @@ export class NodeSpace {
     await run('ip', '-n', cable.lan.namespace, 'link', 'set', cable.port, isIn ? 'up' : 'down')
   }
 
+  /** The name of the other end of a cable, a port of the LAN's bridge. */
+  portOf(device = 'eth0'): string {
+    const cable = this.#cables.get(device)
+    if (cable === undefined) throw new Error(`${this.name} has no cable ${device}`)
+    return cable.port
+  }
+
   /** Runs a command here to its end. */
   exec(command: readonly string[], options: { timeoutMs?: number; env?: NodeJS.ProcessEnv; cwd?: string } = {}): Promise<Finished> {
     return finish(this.inside(command), options)

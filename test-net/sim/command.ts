@@ -13,6 +13,8 @@
  *     --break WHAT     a build without one of its checks: duplicate-check, quota, expiry, retraction-signature
  *     --crypto WHICH   fast (simulated signatures, the default) or real
  *     --journal        every line of what happens, on the standard error
+ *     --backend netns  on real processes in network namespaces, in real time; `../netns/scenario/backend.ts`
+ *     --speed F        there: so many seconds of the scenario in a real one
  *   npm run sim -- --nightly MINUTES [FILE…]   the scenarios in turn, all of them without a FILE, seed after seed until the time is over
  *   npm run sim -- --suite ci                  200 seeds of all scenarios, and the broken builds
  *
@@ -20,6 +22,7 @@
  * For each failing seed one command is printed that runs it again, on the standard error.
  */
 import { mkdir } from 'node:fs/promises'
+import { simulateOnNodes } from '../netns/scenario/backend.ts'
 import { runPool } from './pool.ts'
 import { readScenario } from './scenario.ts'
 import { type Result, replayOf, runSeed, type Task } from './seed.ts'
@@ -40,11 +43,13 @@ export async function simulate(args: readonly string[], output: Output): Promise
   try {
     words = readWords(args)
     files = words.files.length > 0 ? words.files : await scenarioFiles()
-    if (words.suite === undefined) for (const file of files) await readScenario(file, words)
+    if (words.suite === undefined) for (const file of files) await readScenario(file, { ...words, isNetns: words.backend === 'netns' })
   } catch (error) {
     output.err(error instanceof Error ? error.message : String(error))
     return 2
   }
+  const [only] = files
+  if (words.backend === 'netns' && only !== undefined) return simulateOnNodes({ ...words, file: only }, output)
   if (words.suite !== undefined) return (await runCiSuite(words.jobs, output)) ? 0 : 1
   if (words.out !== undefined) await mkdir(words.out, { recursive: true })
   const startedMs = performance.now()

@@ -1,7 +1,6 @@
 /** What goes wrong in a run, drawn from the seed; and what ends it. */
 
 import type { Machine } from './machine.ts'
-import type { Network } from './network.ts'
 import { type ClockFault, START_MS } from './node-clock.ts'
 import type { Scenario } from './scenario.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -9,12 +8,15 @@ import type { Seeded } from './seeded.ts'
 
 type FaultOptions = Scenario['faults']
 
+/** What can go wrong with a machine. */
+export type Faulty = Pick<Machine, 'index' | 'powerCut' | 'powerOn' | 'failDisk' | 'jumpClock' | 'isOn' | 'wallMs'>
+
 /** What faults work on. */
-export interface FaultDeps {
+export interface FaultDeps<M extends Faulty> {
   readonly scheduler: Scheduler
   readonly random: Seeded
-  readonly network: Network
-  readonly machines: readonly Machine[]
+  readonly network: { setPartition(isSevered: (a: M, b: M) => boolean): void }
+  readonly machines: readonly M[]
 }
 
 /** How wrong the clock of a machine goes. */
@@ -26,7 +28,7 @@ export function drawClock(options: FaultOptions['clocks'], random: Seeded): Cloc
 }
 
 /** Lets things go wrong until `untilMs`; returns how to end all of it then. */
-export function startFaults({ scheduler, random, network, machines }: FaultDeps, options: FaultOptions, untilMs: number): () => void {
+export function startFaults<M extends Faulty>({ scheduler, random, network, machines }: FaultDeps<M>, options: FaultOptions, untilMs: number): () => void {
   const { partitions, power, disks, clocks } = options
   if (partitions !== undefined) {
     repeat(scheduler, random.fork('partitions'), partitions.every, untilMs, (own) => {
@@ -35,7 +37,7 @@ export function startFaults({ scheduler, random, network, machines }: FaultDeps,
       return { lasts: own.between(partitions.for), end: () => network.setPartition(() => false) }
     })
   }
-  const chosen = (share: number, own: Seeded): Machine[] => machines.filter(() => own.isTrue(share))
+  const chosen = (share: number, own: Seeded): M[] => machines.filter(() => own.isTrue(share))
   if (power !== undefined) {
     for (const machine of chosen(power.share, random.fork('power'))) {
       repeat(scheduler, random.fork(`power ${machine.index}`), power.every, untilMs, (own) => {
@@ -69,7 +71,7 @@ export function startFaults({ scheduler, random, network, machines }: FaultDeps,
 }
 
 /** Half of the machines that began in 1970 hear the time once, in the first half of the run. */
-function setClocks(scheduler: Scheduler, random: Seeded, machines: readonly Machine[], untilMs: number): void {
+function setClocks(scheduler: Scheduler, random: Seeded, machines: readonly Faulty[], untilMs: number): void {
   for (const machine of machines) {
     const atMs = random.unit() * (untilMs / 2)
     if (!random.isTrue(0.5)) continue

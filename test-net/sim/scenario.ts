@@ -115,6 +115,14 @@ const store = z.strictObject({
   sweep: duration.default(3_600_000),
 })
 
+/** What holds for real processes alone; a file says it under `netns`. */
+const real = z.object({
+  /** Seconds of the scenario for each real second. */
+  speed: z.number().positive().optional(),
+  /** Share of all packets that is lost. */
+  loss: z.number().min(0).max(0.5).default(0),
+})
+
 const scenario = z.strictObject({
   name: z.string().regex(/^[a-z0-9-]+$/),
   about: z.string().optional(),
@@ -131,10 +139,17 @@ const scenario = z.strictObject({
   faults: faults.prefault({}),
   hostile: z.partialRecord(z.enum(HOSTILE_KINDS), count).default({}),
   checks: z.strictObject({ equal: z.boolean().default(true) }).prefault({}),
+  real: real.prefault({}),
 })
 
-/** A file may hold a variant for everyday, whose keys take the place of those of the same name. */
-const variants = z.looseObject({ short: z.record(z.string(), z.unknown()).optional() })
+/**
+ * A file may hold a variant for everyday, and one for real processes, whose keys take the place of those of the
+ * same name; `speed` and `loss` stand beside them in the latter.
+ */
+const variants = z.looseObject({
+  short: z.record(z.string(), z.unknown()).optional(),
+  netns: real.partial().loose().optional(),
+})
 
 /** A scenario as the simulator takes it: times in ms. */
 export type Scenario = z.output<typeof scenario>
@@ -143,12 +158,14 @@ export type Scenario = z.output<typeof scenario>
 export interface Variant {
   /** With what its `short` says instead; as it is when it says nothing. */
   readonly isShort?: boolean
+  /** With what its `netns` says instead, after that. */
+  readonly isNetns?: boolean
 }
 
 /** Reads a scenario. @throws Error that names what is wrong, unknown keys included */
-export function parseScenario(text: string, { isShort = false }: Variant = {}): Scenario {
-  const { short = {}, ...whole } = variants.parse(parse(text))
-  const result = scenario.safeParse(isShort ? { ...whole, ...short } : whole)
+export function parseScenario(text: string, { isShort = false, isNetns = false }: Variant = {}): Scenario {
+  const { short = {}, netns: { speed, loss, ...netns } = {}, ...whole } = variants.parse(parse(text))
+  const result = scenario.safeParse({ ...whole, ...(isShort ? short : {}), ...(isNetns ? { ...netns, real: { speed, loss } } : {}) })
   if (!result.success) throw new Error(z.prettifyError(result.error))
   return result.data
 }

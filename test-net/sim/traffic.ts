@@ -8,8 +8,18 @@ import { MARKER, type Witness } from './witness.ts'
 
 const DAY_MS = 86_400_000
 
-/** Makes everybody the friend of some, and these of them; of some pairs only one has the other's card. */
-export function befriend(machines: readonly Machine[], { friends, requests }: Pick<Scenario['traffic'], 'friends' | 'requests'>, random: Seeded): void {
+/** Somebody who has friends. */
+export interface Sociable<M> {
+  readonly friends: M[]
+}
+
+/** Makes everybody the friend of some, and these of them. @param onlyOneKnows is told of pairs in which only the first has the other's card */
+export function befriend<M extends Sociable<M>>(
+  machines: readonly M[],
+  { friends, requests }: Pick<Scenario['traffic'], 'friends' | 'requests'>,
+  random: Seeded,
+  onlyOneKnows: (first: M, other: M) => void,
+): void {
   machines.forEach((machine, i) => {
     const others = machines.filter((other) => other !== machine && !machine.friends.includes(other))
     // The next one first: so that everybody is connected with everybody through friends.
@@ -18,7 +28,7 @@ export function befriend(machines: readonly Machine[], { friends, requests }: Pi
     for (const other of chosen.slice(0, Math.max(0, friends - machine.friends.length))) {
       machine.friends.push(other)
       other.friends.push(machine)
-      if (random.isTrue(requests)) other.accepts.add(machine.secrets.person.person)
+      if (random.isTrue(requests)) onlyOneKnows(machine, other)
     }
   })
 }
@@ -27,7 +37,19 @@ export function befriend(machines: readonly Machine[], { friends, requests }: Pi
 export function startWriting(
   { scheduler, random, witness }: { scheduler: Scheduler; random: Seeded; witness: Witness },
   machines: readonly Machine[],
-  { perDay, bytes, untilMs }: Pick<Scenario['traffic'], 'perDay' | 'bytes'> & { untilMs: number },
+  how: Habits,
+): void {
+  everybodyWrites({ scheduler, random, write: (from, to, text) => write(witness, from, to, text) }, machines, how)
+}
+
+/** How often and how much people write, and until when, in ms of the run. */
+type Habits = Pick<Scenario['traffic'], 'perDay' | 'bytes'> & { untilMs: number }
+
+/** Calls `write` whenever somebody writes. Who writes what to whom and when depends on the seed, the names and the friends alone. */
+export function everybodyWrites<M extends Sociable<M> & { readonly name: string; readonly index: number }>(
+  { scheduler, random, write }: { scheduler: Scheduler; random: Seeded; write: (from: M, to: M, text: string) => void },
+  machines: readonly M[],
+  { perDay, bytes, untilMs }: Habits,
 ): void {
   if (perDay === 0) return
   for (const machine of machines) {
@@ -38,8 +60,7 @@ export function startWriting(
         if (scheduler.nowMs >= untilMs) return
         const head = `${MARKER} ${machine.index}.${written++} `
         const to = own.pick(machine.friends)
-        const text = head + 'x'.repeat(Math.max(0, Math.floor(own.between(bytes)) - head.length))
-        write(witness, machine, to, text)
+        write(machine, to, head + 'x'.repeat(Math.max(0, Math.floor(own.between(bytes)) - head.length)))
         writeLater()
       })
     }

@@ -21,11 +21,19 @@ export interface Words {
   readonly out: string | undefined
   readonly broken: Break | undefined
   readonly crypto: CryptoKind | undefined
+  readonly backend: Backend
+  /** Seconds of the scenario for each real second, on real processes. */
+  readonly speed: number | undefined
 }
+
+/** What a scenario runs on: the simulator, or real processes in network namespaces. */
+const BACKENDS = ['sim', 'netns'] as const
+type Backend = (typeof BACKENDS)[number]
 
 const USAGE = `usage: npm run sim -- FILE --seed N [--nodes N] [--seeds COUNT] [--jobs N] [--json] [--report FILE] [--out FOLDER]
        npm run sim -- --nightly MINUTES [FILE…] [--seed N] [--jobs N] [--out FOLDER]
        npm run sim -- --suite ci [--jobs N]
+       npm run sim -- FILE --seed N --backend netns [--speed F] [--nodes N] [--seeds COUNT] [--short] [--json] [--journal]
        test-net/sim/README.md knows the other options`
 
 /** @throws Error in words for people */
@@ -54,7 +62,23 @@ export function readWords(args: readonly string[]): Words {
     out,
     broken,
     crypto,
+    ...backendOf(values),
   }
+}
+
+/** What real processes cannot be asked for is refused by name. */
+function backendOf(values: ReturnType<typeof parse>['values']): { backend: Backend; speed: number | undefined } {
+  const backend = BACKENDS.find((name) => name === values.backend)
+  if (backend === undefined) throw new Error(`--backend takes ${BACKENDS.join(' or ')}`)
+  const speed = values.speed === undefined ? undefined : Number(values.speed)
+  if (backend === 'sim') {
+    if (speed !== undefined) throw new Error('--speed is for --backend netns: simulated time costs nothing')
+    return { backend, speed }
+  }
+  if (speed !== undefined && !(speed > 0 && Number.isFinite(speed))) throw new Error(`--speed takes a number above 0, not "${values.speed}"`)
+  const wrong = (['suite', 'nightly', 'minutes', 'jobs', 'report', 'out', 'break', 'crypto'] as const).filter((name) => values[name] !== undefined)
+  if (wrong.length > 0) throw new Error(`--backend netns does not know --${wrong.join(', --')}`)
+  return { backend, speed }
 }
 
 function parse(args: readonly string[]) {
@@ -76,6 +100,8 @@ function parse(args: readonly string[]) {
       out: { type: 'string' },
       break: { type: 'string' },
       crypto: { type: 'string' },
+      backend: { type: 'string', default: 'sim' },
+      speed: { type: 'string' },
     },
   })
 }

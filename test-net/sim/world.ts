@@ -145,7 +145,7 @@ class World {
     const scheduler = this.#scheduler
     const random = this.#random
     const present = this.#present()
-    befriend(this.#honest, traffic, random.fork('friends'))
+    befriend(this.#honest, traffic, random.fork('friends'), (first, other) => other.accepts.add(first.secrets.person.person))
     for (const machine of this.#machines) {
       if (present.has(machine)) scheduler.in(random.fork(`boot ${machine.index}`).unit() * BOOT_MS, () => machine.powerOn())
     }
