@@ -18,6 +18,7 @@ import type { History, MessageRow } from './history.ts'
 import { Lanes } from './lanes.ts'
 import { MAX_PARENTS } from './message.ts'
 import { type OpenedMessage, openMessage } from './opened.ts'
+import { Proven } from './proven.ts'
 import type { Receipts } from './receipts.ts'
 
 /** Pause after a failed write, ms. */
@@ -34,6 +35,7 @@ export class Inbox implements Runnable {
   readonly #receipts: Receipts
   readonly #counters: Record<string, number> = {}
   readonly #lanes: Lanes
+  readonly #proven: Proven
   /** Above the limits of strangers; they stay in the durable queue. */
   readonly #waiting = new Set<EnvelopeId>()
   /** Somebody nobody knew was read: what else he wrote may go first now. */
@@ -44,6 +46,7 @@ export class Inbox implements Runnable {
   constructor(deps: ConversationsDeps, history: History, receipts: Receipts) {
     this.#deps = deps
     this.#lanes = new Lanes(deps)
+    this.#proven = new Proven(deps.crypto)
     this.#history = history
     this.#receipts = receipts
   }
@@ -157,7 +160,10 @@ export class Inbox implements Runnable {
     if (envelope.kind === 'receipt' || envelope.kind === 'announcement') return envelope.kind
     if (envelope.kind !== 'inbox' || envelope.address !== addressOfKey(self.keys.inboxKey)) return 'misplaced'
     try {
-      return openMessage({ crypto, keys: self.keys, nowMs: clock.now(), isRevoked: (person, device) => contacts.isRevoked(person, device) }, envelope)
+      return openMessage(
+        { crypto, keys: self.keys, nowMs: clock.now(), proven: this.#proven, isRevoked: (person, device) => contacts.isRevoked(person, device) },
+        envelope,
+      )
     } catch (error) {
       if (!isMeshError(error)) throw error
       log.debug('a message was dropped', { error, id: envelope.id }) // anybody can send what cannot be read, and a log must not fill the disk

@@ -3,10 +3,11 @@ import { concatBytes } from '#mesh/codec'
 import { openBox } from '#mesh/crypto'
 import { type Envelope, unpadPayload } from '#mesh/envelope'
 import { MeshError } from '#mesh/errors'
-import { assertCertificateValid, type Certificate, type ContactCard, isAuthorBound, type PersonKeys, readCard, readCertificate } from '#mesh/identity'
+import { assertCertificateValid, type Certificate, type ContactCard, type PersonKeys, readCard } from '#mesh/identity'
 import { type DeviceId, idBytes, type PersonId } from '#mesh/ids'
 import type { Crypto } from '#mesh/ports'
 import { decodeMessage, type MessageContent } from './message.ts'
+import type { Proven } from './proven.ts'
 
 /** A message whose author is proven. */
 export interface OpenedMessage {
@@ -20,6 +21,8 @@ export interface OpeningDeps {
   readonly crypto: Crypto
   readonly keys: Pick<PersonKeys, 'inboxKey' | 'sealKey' | 'sealSecret'>
   readonly nowMs: number
+  /** What was checked before. */
+  readonly proven: Proven
   readonly isRevoked: (person: PersonId, device: DeviceId) => boolean
 }
 
@@ -38,9 +41,9 @@ export function openMessage(deps: OpeningDeps, envelope: Envelope): OpenedMessag
   const padded = openBox(crypto, keys.sealSecret, keys.sealKey, envelope.payload, sealContext(author, idBytes(envelope.address)))
   if (padded === undefined) throw new MeshError('MESH_SEALED_UNREADABLE', 'an envelope was not sealed to this inbox')
   const content = decodeMessage(unpadPayload(padded))
-  const certificate = readCertificate(crypto, content.certificate)
+  const certificate = deps.proven.certificate(content.certificate)
   assertCertificateValid(certificate, deps.nowMs, (device) => deps.isRevoked(certificate.person, device))
-  if (!isAuthorBound(crypto, certificate.device, author, keys.inboxKey, content.binding)) {
+  if (!deps.proven.isAuthorBound(certificate.device, author, keys.inboxKey, content.binding)) {
     throw new MeshError('MESH_SIGNATURE_INVALID', 'the key that signed an envelope is not the device that it names')
   }
   const card = content.card === undefined ? undefined : readCard(crypto, content.card)

@@ -22,6 +22,8 @@ const KEM_SUITE = concatBytes(encodeUtf8('KEM'), Uint8Array.of(0x00, 0x20))
 const HPKE_SUITE = concatBytes(encodeUtf8('HPKE'), Uint8Array.of(0x00, 0x20, 0x00, 0x01, 0x00, 0x03))
 const INFO = encodeUtf8('qpq inbox 1')
 const NOTHING = new Uint8Array(0)
+/** The same for each envelope. */
+const INBOX_CONTEXT = contextOf(INFO)
 
 /** Seals `plaintext` to `recipient` (X25519 public key), bound to `associated`. @throws MeshError `MESH_KEY_INVALID` for a key of small order */
 export function sealBox(deps: { crypto: Crypto; random: Random }, recipient: Uint8Array, plaintext: Uint8Array, associated: Uint8Array): Uint8Array {
@@ -67,11 +69,15 @@ function sharedSecret(dh: Uint8Array, enc: Uint8Array, recipient: Uint8Array): U
 
 /** RFC 9180 §5.1, KeySchedule in mode_base. */
 function schedule(shared: Uint8Array, info: Uint8Array): { key: Uint8Array; nonce: Uint8Array } {
-  const pskIdHash = labeledExtract(HPKE_SUITE, NOTHING, 'psk_id_hash', NOTHING)
-  const infoHash = labeledExtract(HPKE_SUITE, NOTHING, 'info_hash', info)
-  const context = concatBytes(Uint8Array.of(0), pskIdHash, infoHash)
+  const context = info === INFO ? INBOX_CONTEXT : contextOf(info)
   const secret = labeledExtract(HPKE_SUITE, shared, 'secret', NOTHING)
   return { key: labeledExpand(HPKE_SUITE, secret, 'key', context, KEY_BYTES), nonce: labeledExpand(HPKE_SUITE, secret, 'base_nonce', context, NONCE_BYTES) }
+}
+
+/** RFC 9180 §5.1, key_schedule_context in mode_base. */
+function contextOf(info: Uint8Array): Uint8Array {
+  const pskIdHash = labeledExtract(HPKE_SUITE, NOTHING, 'psk_id_hash', NOTHING)
+  return concatBytes(Uint8Array.of(0), pskIdHash, labeledExtract(HPKE_SUITE, NOTHING, 'info_hash', info))
 }
 
 function labeledExtract(suite: Uint8Array, salt: Uint8Array, label: string, ikm: Uint8Array): Uint8Array {

@@ -1,3 +1,4 @@
+export { encodeBase64url } from './base64url.ts'
 export {
   ADDRESS_BYTES,
   type Address,
