@@ -9,7 +9,7 @@
 import { encode } from 'cborg'
 import { ByteReader, ByteWriter, concatBytes, copyBytes } from '#mesh/codec'
 import { compareStamps, type Stamp, stampAfter } from '#mesh/envelope'
-import { type DeviceId, ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes, type PersonId, parseDeviceId, parsePersonId } from '#mesh/ids'
+import { type DeviceId, ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes, type PersonId } from '#mesh/ids'
 import type { Crypto, Random } from '#mesh/ports'
 import { type Database, type Reader, type RowCodec, SealedTable, TABLES, type Transaction } from '#mesh/store'
 import type { Ordered } from './causal-order.ts'
@@ -192,8 +192,8 @@ const messageCodec: RowCodec<MessageRow> = {
       id: envelopeIdOf(row[1]),
       stamp: { ms: row[2], counter: row[3] },
       direction: row[4] ? 'in' : 'out',
-      person: parsePersonId(row[5]),
-      device: parseDeviceId(row[6]),
+      person: row[5] as PersonId, // sealed by this node, so it is what it was when it was parsed
+      device: row[6] as DeviceId,
       text: row[7],
       composedMs: row[8],
       parents: idsIn(row[9]),
@@ -217,7 +217,7 @@ const indexCodec: RowCodec<IndexRow> = {
   encode: ({ person, key }) => encode([1, person, key ?? null]),
   decode(bytes) {
     const [, person, key] = decodeCbor(bytes) as [number, string, Uint8Array | null]
-    return { person: parsePersonId(person), key: key ?? undefined }
+    return { person: person as PersonId, key: key ?? undefined }
   },
 }
 

@@ -1,4 +1,4 @@
-import { concatBytes } from '#mesh/codec'
+import { compareBytes, concatBytes } from '#mesh/codec'
 import { MeshError } from '#mesh/errors'
 import type { Crypto, Random } from '#mesh/ports'
 import { rowKey, type Table } from './tables.ts'
@@ -25,6 +25,8 @@ export class SealedTable<T> {
   readonly #table: Table
   readonly #key: Uint8Array
   readonly #codec: RowCodec<T>
+  /** What rows say that a running transaction has staged: of a thousand messages each reads what the one before it wrote. */
+  readonly #staged = new WeakMap<Uint8Array, { readonly key: Uint8Array; readonly value: T }>()
 
   /** @param key 32 bytes; kept, not copied: wiping it closes the table. */
   constructor(deps: { readonly crypto: Crypto; readonly random: Random }, table: Table, key: Uint8Array, codec: RowCodec<T>) {
@@ -37,13 +39,17 @@ export class SealedTable<T> {
   /** @throws MeshError `MESH_STORE_FAILED` when the row cannot be opened */
   async get(reader: Reader, key: Uint8Array): Promise<T | undefined> {
     const row = await reader.get(this.#table, key)
-    return row === undefined ? undefined : this.#open(key, row)
+    if (row === undefined) return undefined
+    const staged = this.#staged.get(row)
+    return staged !== undefined && compareBytes(staged.key, key) === 0 ? staged.value : this.#open(key, row)
   }
 
   put(tx: Transaction, key: Uint8Array, value: T): void {
     const nonce = this.#deps.random.bytes(NONCE_BYTES)
     const sealed = this.#deps.crypto.aeadSeal(this.#key, nonce, this.#codec.encode(value), rowKey(this.#table, key))
-    tx.put(this.#table, key, concatBytes(nonce, sealed))
+    const row = concatBytes(nonce, sealed)
+    this.#staged.set(row, { key, value })
+    tx.put(this.#table, key, row)
   }
 
   del(tx: Transaction, key: Uint8Array): void {
