@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { readScenario, type Scenario } from '../../sim/scenario.ts'
 import { withLab } from '../index.ts'
 import { explainMissing } from '../preflight.ts'
-import { type Failure, judge, type Written } from './checks.ts'
+import { type Failure, judge, type Told, type Written } from './checks.ts'
 import { fitOf, speedOf } from './fit.ts'
 import { drawPlan, type Plan } from './plan.ts'
 import { Village } from './village.ts'
@@ -114,10 +114,7 @@ async function liveThrough(scenario: Scenario, seed: number, how: { root: string
     'sim',
     async (lab) => {
       const village = await Village.create(lab, { scenario, plan, seed, ...how })
-      await village.open()
-      await village.live()
-      await village.settle(mustArrive)
-      const told = await village.close()
+      const told = await toldBy(village, mustArrive)
       for (const { name, errors } of village.residents) if (errors.length > 0) await writeFile(join(how.root, `${name}.log`), `${errors.join('\n')}\n`)
       const { written, residents, refused } = village
       const delivered = told.flatMap(({ logs }) => [...logs.values()].flat()).filter(({ direction, state }) => direction === 'out' && state === 'delivered')
@@ -137,6 +134,17 @@ async function liveThrough(scenario: Scenario, seed: number, how: { root: string
     },
     TOOLS,
   )
+}
+
+async function toldBy(village: Village, mustArrive: (written: Written) => boolean): Promise<Told[]> {
+  try {
+    await village.open()
+    await village.live()
+    await village.settle(mustArrive)
+    return await village.close()
+  } finally {
+    await village.abandon()
+  }
 }
 
 /** What has to arrive: everything that is not for somebody who is never there. At the end all are connected, over others at least. */

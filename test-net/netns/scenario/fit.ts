@@ -62,7 +62,7 @@ function notesOf({ links, faults }: Scenario): string[] {
     'links have no delay and do not reorder: the kernel has no means for it here',
     (links.breaks > 0 || links.stalls > 0 || links.twins > 0) &&
       'links do not break, stand still or come in twos by chance (breaks, stalls, twins); `netns: { loss }` loses packets',
-    disks !== undefined && 'disks do not fail (faults.disks)',
+    disks?.kinds.includes('EIO') === true && 'disks become full and have no other errors (EIO in faults.disks)',
     clocks !== undefined && 'all clocks are right (faults.clocks)',
   ]
   return all.filter((note) => note !== false)

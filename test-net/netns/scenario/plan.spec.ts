@@ -54,6 +54,18 @@ describe('a plan for real processes', () => {
     assert.equal(apart.settlePairs.length, 6)
   })
 
+  it('fills disks and frees them again, and leaves out what a real disk cannot be told to do', async () => {
+    const disks = (kinds: string): string => `${LINE}faults: { disks: { every: 1h, for: [10m, 20m], kinds: [${kinds}] } }\n`
+    const { actions } = await drawPlan(parseScenario(disks('ENOSPC')), 1)
+    for (let node = 0; node < 4; node++) {
+      const kinds = actions.flatMap((action) => ((action.kind === 'full' || action.kind === 'free') && action.node === node ? [action.kind] : []))
+      assert.ok(kinds.length > 2)
+      assert.ok(kinds.every((kind, i) => kind === (i % 2 === 0 ? 'full' : 'free')))
+    }
+    const none = await drawPlan(parseScenario(disks('EIO')), 1)
+    assert.ok(!none.actions.some(({ kind }) => kind === 'full' || kind === 'free'))
+  })
+
   it('cuts nodes into halves and puts them together again', async () => {
     const { actions } = await drawPlan(parseScenario(`${LINE}faults: { partitions: { every: 1h, for: [10m, 20m] } }\n`), 1)
     const halves = actions.flatMap((action) => (action.kind === 'halves' ? [action.halves] : []))

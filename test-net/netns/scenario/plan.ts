@@ -17,7 +17,8 @@ export type Action =
   | { readonly kind: 'meet' | 'part'; readonly a: number; readonly b: number }
   /** Who is not in the same half cannot reach each other; without halves everybody can again. */
   | { readonly kind: 'halves'; readonly halves: readonly boolean[] | undefined }
-  | { readonly kind: 'cut' | 'restore'; readonly node: number }
+  /** `full`: nothing can be written to the node's disk, until it is `free` again. */
+  | { readonly kind: 'cut' | 'restore' | 'full' | 'free'; readonly node: number }
   | { readonly kind: 'write'; readonly from: number; readonly to: number; readonly text: string }
 
 /** What happens when, in ms of the scenario. */
@@ -51,6 +52,7 @@ class Drawn {
   readonly isOn = true
   readonly wallMs = 0
   readonly #note: (action: Action) => void
+  #isFull = false
 
   constructor(index: number, note: (action: Action) => void) {
     this.index = index
@@ -66,8 +68,12 @@ class Drawn {
     this.#note({ kind: 'restore', node: this.index })
   }
 
-  /** Not here; see `fit.ts`. */
-  failDisk(): void {}
+  /** Disks that are full exist here, disks with errors do not; see `fit.ts`. */
+  failDisk(failure: 'EIO' | 'ENOSPC' | undefined): void {
+    const isFull = failure === 'ENOSPC'
+    if (isFull !== this.#isFull) this.#note({ kind: isFull ? 'full' : 'free', node: this.index })
+    this.#isFull = isFull
+  }
 
   /** Not here; see `fit.ts`. */
   jumpClock(): void {}

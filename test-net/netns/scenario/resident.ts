@@ -1,5 +1,5 @@
 /** One node of a scenario: a namespace, a data directory, and a process that comes and goes. */
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ControlClient, type MessageInfo } from '#node/control'
 import { type NodeSpace, QpqNode } from '../index.ts'
@@ -25,6 +25,8 @@ export class Resident {
   readonly index: number
   readonly name: string
   readonly space: NodeSpace
+  /** What is its own on this machine; `data`, the data directory, lies in it. */
+  readonly folder: string
   readonly data: string
   /** Messages that came in, as they were shown, over all lives. */
   readonly shown: Shown[] = []
@@ -39,15 +41,19 @@ export class Resident {
   #node: QpqNode | undefined
   #client: ControlClient | undefined
   #ending = Promise.resolve()
+  #lifeCpuMs = 0
   /** The plug was pulled since the last start began. */
   #isCut = false
+  /** The power is on. */
+  #isWanted = false
   #watching = new AbortController()
 
   constructor(index: number, space: NodeSpace, root: string, deps: ResidentDeps) {
     this.index = index
     this.name = `n${index}`
     this.space = space
-    this.data = join(root, this.name)
+    this.folder = join(root, this.name)
+    this.data = join(this.folder, 'data')
     this.#deps = deps
   }
 
@@ -62,8 +68,10 @@ export class Resident {
 
   /** Starts the node, after what was asked for before; a power cut may be sooner. @throws Error when it does not become ready */
   up(): Promise<void> {
+    this.#isWanted = true
     return this.#inTurn(async () => {
-      if (this.#node !== undefined) return
+      if (this.isRunning) return
+      await this.#leave((node) => node.kill())
       this.#isCut = false
       try {
         await this.#start()
@@ -73,15 +81,23 @@ export class Resident {
     })
   }
 
+  /** Starts the node again if it has ended although its power is on. @throws as `up` */
+  async revive(): Promise<void> {
+    if (this.#isWanted) await this.up()
+  }
+
   /** Pulls the plug, whatever the node is at: SIGKILL. */
   kill(): Promise<void> {
+    this.#isWanted = false
     this.#isCut = true
+    this.#countCpu()
     this.space.killNow()
     return this.#inTurn(() => this.#leave((node) => node.kill()))
   }
 
   /** Ends the node in order. */
   stop(): Promise<void> {
+    this.#isWanted = false
     return this.#inTurn(() => this.#leave((node) => node.stop()))
   }
 
@@ -101,7 +117,7 @@ export class Resident {
   async #leave(end: (node: QpqNode) => Promise<unknown>): Promise<void> {
     const node = this.#node
     if (node === undefined) return
-    this.cpuMs += await cpuOf(node.process.pid)
+    this.#countCpu()
     this.#node = undefined
     const client = this.#client
     this.#client = undefined
@@ -109,11 +125,18 @@ export class Resident {
     await end(node)
     await client?.close()
     this.upMs += performance.now() - node.readyAtMs
+    this.cpuMs += this.#lifeCpuMs
+    this.#lifeCpuMs = 0
     this.errors.push(...node.process.errors)
     for (const line of node.process.lines) {
       const event = eventIn(line)
       if (event?.event === 'message' && event.direction === 'in') this.shown.push(event)
     }
+  }
+
+  /** A dead process tells no more what it took. */
+  #countCpu(): void {
+    this.#lifeCpuMs = Math.max(this.#lifeCpuMs, cpuOf(this.#node?.process.pid))
   }
 
   /** Hears of requests: those that wait, and those that come. A power cut ends it, and the next start begins again. */
@@ -136,9 +159,9 @@ export class Resident {
 }
 
 /** User and system time of a process, ms; 0 when it is gone. */
-async function cpuOf(pid: number | undefined): Promise<number> {
+function cpuOf(pid: number | undefined): number {
   try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_S) * 1_000
   } catch {

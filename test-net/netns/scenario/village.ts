@@ -10,6 +10,7 @@ import { readableIn } from './leaks.ts'
 import type { Plan, Timed } from './plan.ts'
 import { Reach } from './reach.ts'
 import { Resident } from './resident.ts'
+import { Volume } from './volume.ts'
 
 /** What a village is made of. */
 export interface VillageOptions {
@@ -47,6 +48,8 @@ export class Village {
   readonly #reach = new Reach()
   readonly #busy = new Set<Promise<void>>()
   readonly #accepts: Seeded
+  /** By node; where disks do not fail there are none. */
+  readonly #volumes = new Map<number, Volume>()
   readonly #startedMs = performance.now()
 
   private constructor(options: VillageOptions, lab: { spaces: ConstructorParameters<typeof Resident>[1][]; air: Air }) {
@@ -56,7 +59,7 @@ export class Village {
     this.residents = lab.spaces.map(
       (space, index) =>
         new Resident(index, space, options.root, {
-          onDeath: (resident, how) => this.#fail('off', `${resident.name} ended by itself: ${how}`),
+          onDeath: (resident, how) => this.#onDeath(resident, `ended by itself: ${how}`),
           onRequest: (resident, person) => this.#accept(resident, person),
         }),
     )
@@ -74,6 +77,10 @@ export class Village {
   /** Starts everybody, and exchanges cards by hand. Who is never there is switched off again. */
   async open(): Promise<void> {
     const { plan } = this.#options
+    const mayBeFull = new Set(plan.actions.flatMap((action) => (action.kind === 'full' ? [action.node] : [])))
+    for (const { index, folder } of this.residents) {
+      if (mayBeFull.has(index)) this.#volumes.set(index, await Volume.mount(folder))
+    }
     const waiting = [...this.residents]
     const starter = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await next.up()
@@ -106,6 +113,7 @@ export class Village {
   async settle(mustArrive: (written: Written) => boolean): Promise<void> {
     const { plan } = this.#options
     await this.#air.change(this.#reach.settle(plan.settlePairs))
+    for (const volume of this.#volumes.values()) await volume.free()
     const present = this.residents.filter(({ index }) => !plan.absent.has(index))
     await Promise.all(present.map((resident) => this.#switchOn(resident)))
     this.#tell('settling')
@@ -117,6 +125,14 @@ export class Village {
   /** Asks all nodes what they have, and ends them. */
   async close(): Promise<Told[]> {
     return Promise.all(this.residents.map((resident) => this.#ask(resident)))
+  }
+
+  /** Leaves nothing behind but folders, also when a run broke; can be called twice. */
+  async abandon(): Promise<void> {
+    for (const [index, volume] of this.#volumes) {
+      await this.#resident(index).kill()
+      await volume.unmount()
+    }
   }
 
   async #ask(resident: Resident): Promise<Told> {
@@ -136,6 +152,7 @@ export class Village {
       this.#fail('off', `${resident.name} does not answer at the end: ${String(error)}`)
     }
     await resident.stop()
+    await this.#volumes.get(index)?.unmount()
     return { index, isAlive, lives: resident.lives, logs, shown: resident.shown, store, readable: await readableIn(data, MARKER) }
   }
 
@@ -153,6 +170,13 @@ export class Village {
         return this.#later(this.#resident(action.node).kill())
       case 'restore':
         return this.#later(this.#switchOn(this.#resident(action.node)))
+      case 'full':
+        this.#tell(`disk full n${action.node}`)
+        return this.#volumes.get(action.node)?.fill()
+      case 'free':
+        this.#tell(`disk free n${action.node}`)
+        await this.#volumes.get(action.node)?.free()
+        return this.#later(this.#switchOn(this.#resident(action.node), 'revive'))
       case 'write':
         return this.#later(this.#write(action.from, action.to, action.text))
     }
@@ -164,12 +188,23 @@ export class Village {
     this.#busy.add(done)
   }
 
-  async #switchOn(resident: Resident): Promise<void> {
+  async #switchOn(resident: Resident, how: 'up' | 'revive' = 'up'): Promise<void> {
     try {
-      await resident.up()
+      await resident[how]()
     } catch (error) {
-      this.#fail('off', `${resident.name} does not start: ${String(error)}`)
+      this.#onDeath(resident, `does not start: ${String(error)}`)
     }
+  }
+
+  /** Who has a full disk may end, and is started again when there is room; nobody else may. */
+  #onDeath(resident: Resident, how: string): void {
+    const volume = this.#volumes.get(resident.index)
+    if (volume?.isTight !== true) {
+      this.#fail('off', `${resident.name} ${how}`)
+      return
+    }
+    this.#tell(`${resident.name}, whose disk is full, ${how}`)
+    if (!volume.isFull) this.#later(this.#switchOn(resident, 'revive'))
   }
 
   /** Who is off does not write; what is not acknowledged was promised to nobody. */
