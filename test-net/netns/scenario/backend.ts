@@ -120,7 +120,7 @@ async function liveThrough(scenario: Scenario, seed: number, how: { root: string
       const delivered = told.flatMap(({ logs }) => [...logs.values()].flat()).filter(({ direction, state }) => direction === 'out' && state === 'delivered')
       const sum = (of: (resident: (typeof residents)[number]) => number): number => residents.reduce((all, resident) => all + of(resident), 0)
       return {
-        failures: [...village.failures, ...judge({ told, written, mustArrive })],
+        failures: [...village.failures, ...judge({ told, written, meant: plan.actions.filter((action) => action.kind === 'write'), mustArrive })],
         nodeHours: Math.round(sum(({ upMs }) => upMs) / 3_600) / 1_000,
         cpuMs: Math.round(sum((resident) => resident.cpuMs)),
         counts: {

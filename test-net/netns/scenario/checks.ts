@@ -1,12 +1,16 @@
 /** What must be true at the end of a run, by what the nodes themselves say: `log`, `outbox`, `status`, and what `up` showed. */
 import type { MessageInfo, NodeStatus } from '#node/control'
 
-/** A message that was acknowledged: its `send` was answered. */
-export interface Written {
-  readonly id: string
+/** A message that somebody meant to send. What was not acknowledged may have been sent all the same. */
+export interface Meant {
   readonly from: number
   readonly to: number
   readonly text: string
+}
+
+/** A message that was acknowledged: its `send` was answered. */
+export interface Written extends Meant {
+  readonly id: string
 }
 
 /** What one node said at the end. */
@@ -35,13 +39,15 @@ export interface Failure {
 export interface Evidence {
   readonly told: readonly Told[]
   readonly written: readonly Written[]
+  /** Every text that there may be. */
+  readonly meant: readonly Meant[]
   /** Whether what the first wrote had to arrive at the other, and the news of it to come back. */
   readonly mustArrive: (written: Written) => boolean
 }
 
 /** Judges a run. */
-export function judge({ told, written, mustArrive }: Evidence): Failure[] {
-  const texts = new Map(written.map((message) => [message.text, message]))
+export function judge({ told, written, meant, mustArrive }: Evidence): Failure[] {
+  const texts = new Map(meant.map((message) => [message.text, message]))
   const nodes = new Map(told.map((node) => [node.index, node]))
   return [
     ...told.flatMap((node) => [...judgeNode(node), ...judgeLogs(node, texts), ...judgeShown(node, texts)]),
@@ -57,7 +63,7 @@ function judgeNode({ index, isAlive, store, readable }: Told): Failure[] {
 }
 
 /** Each once, nothing before what it follows, nothing that was for somebody else. */
-function judgeLogs({ index, logs }: Told, texts: ReadonlyMap<string, Written>): Failure[] {
+function judgeLogs({ index, logs }: Told, texts: ReadonlyMap<string, Meant>): Failure[] {
   const failures: Failure[] = []
   for (const [other, log] of logs) {
     const ids = log.map(({ id }) => id)
@@ -65,23 +71,26 @@ function judgeLogs({ index, logs }: Told, texts: ReadonlyMap<string, Written>): 
     failures.push(...orderFailures(log, `n${index} in the log of n${other}`))
     for (const { id, direction, text } of log) {
       const message = texts.get(text)
-      if (direction === 'in' && message !== undefined && (message.to !== index || message.from !== other))
-        failures.push({ check: 'not-written', what: `n${index} has ${id} from n${other}, which n${message.from} wrote to n${message.to}` })
+      if (direction === 'in' && (message?.to !== index || message.from !== other)) failures.push(notWritten(`n${index} has ${id} from n${other}`, message))
     }
   }
   return failures
 }
 
 /** Shown at most once, to whom it was for, and not before what it follows. */
-function judgeShown({ index, shown }: Told, texts: ReadonlyMap<string, Written>): Failure[] {
+function judgeShown({ index, shown }: Told, texts: ReadonlyMap<string, Meant>): Failure[] {
   const failures: Failure[] = doubles(shown.map(({ id }) => id)).map((id) => ({ check: 'shown-twice', what: `n${index} was shown ${id} twice` }))
   for (const { id, text } of shown) {
     const message = texts.get(text)
-    if (message !== undefined && message.to !== index) failures.push({ check: 'not-written', what: `n${index} was shown ${id}, which was for n${message.to}` })
+    if (message?.to !== index) failures.push(notWritten(`n${index} was shown ${id}`, message))
   }
   const conversations = Map.groupBy(shown, ({ conversation }) => conversation)
   for (const messages of conversations.values()) failures.push(...orderFailures(messages, `n${index} on the screen`))
   return failures
+}
+
+function notWritten(what: string, message: Meant | undefined): Failure {
+  return { check: 'not-written', what: `${what}, which ${message === undefined ? 'nobody wrote' : `n${message.from} wrote to n${message.to}`}` }
 }
 
 /** A message that says how much before it is missing may stand before it. */

@@ -220,11 +220,18 @@ export class Village {
     }
   }
 
-  /** How many messages that must arrive are not known to have. */
+  /** How many messages that must arrive are not known to have; who does not answer counts as one. */
   async #waiting(mustArrive: (written: Written) => boolean): Promise<number> {
     const expected = new Set(this.written.filter(mustArrive).map(({ id }) => id))
-    const outboxes = await Promise.all(this.residents.map(async ({ api }) => (await api?.outbox()) ?? []))
-    return outboxes.flat().filter(({ id }) => expected.has(id)).length
+    const waiting = this.residents.map(async ({ api, name }) => {
+      try {
+        return ((await api?.outbox()) ?? []).filter(({ id }) => expected.has(id)).length
+      } catch (error) {
+        this.#tell(`${name} does not say what waits: ${String(error)}`)
+        return 1
+      }
+    })
+    return (await Promise.all(waiting)).reduce((sum, count) => sum + count, 0)
   }
 
   async #add(to: number, whom: number, cards: readonly { card: string }[]): Promise<void> {
