@@ -20,7 +20,7 @@ const SUITES: Readonly<Record<string, ReadonlyArray<readonly [script: string, ..
     ['dht.ts'],
     ['replay.ts', '100000'],
     ['flood.ts', '--quiet', '5', '--flood', '15', '--neighbours', '7'],
-    ['../sim/main.ts', POWER_CUTS, '--backend', 'netns', '--nodes', '4', '--speed', '150', '--seed', '1'],
+    ['../sim/main.ts', POWER_CUTS, '--backend', 'netns', '--nodes', '4', '--speed', '200', '--seed', '1'],
   ],
   kill: [
     ['store-kill.ts', '20'],

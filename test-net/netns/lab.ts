@@ -76,16 +76,13 @@ export class NodeSpace {
 
   /** Pulls the cable out at the bridge (no carrier), or puts it back. */
   async plug(isIn: boolean, device = 'eth0'): Promise<void> {
-    const cable = this.#cables.get(device)
-    if (cable === undefined) throw new Error(`${this.name} has no cable ${device}`)
-    await run('ip', '-n', cable.lan.namespace, 'link', 'set', cable.port, isIn ? 'up' : 'down')
+    const { lan, port } = this.#cable(device)
+    await run('ip', '-n', lan.namespace, 'link', 'set', port, isIn ? 'up' : 'down')
   }
 
   /** The name of the other end of a cable, a port of the LAN's bridge. */
   portOf(device = 'eth0'): string {
-    const cable = this.#cables.get(device)
-    if (cable === undefined) throw new Error(`${this.name} has no cable ${device}`)
-    return cable.port
+    return this.#cable(device).port
   }
 
   /** Runs a command here to its end. */
@@ -114,6 +111,12 @@ export class NodeSpace {
   /** Sends SIGKILL to what still runs here, and does not wait. */
   killNow(): void {
     for (const running of this.#running) running.kill('SIGKILL')
+  }
+
+  #cable(device: string): { lan: Lan; port: string } {
+    const cable = this.#cables.get(device)
+    if (cable === undefined) throw new Error(`${this.name} has no cable ${device}`)
+    return cable
   }
 
   async #awaitIpv6(device: string): Promise<void> {
