@@ -7,6 +7,7 @@ import { Bell } from '#mesh/runtime'
 import type { EnvelopeMeta } from '#mesh/store'
 import { Answers, PutOff } from './answers.ts'
 import type { Arrivals } from './arrivals.ts'
+import { ByPriority } from './by-priority.ts'
 import type { CarriedIds } from './carried.ts'
 import type { Claims } from './claims.ts'
 import { isOver, isSpent } from './decisions.ts'
@@ -18,6 +19,7 @@ import { type Horizon, sharedDays } from './horizon.ts'
 import { IncomingOffers, OutgoingOffers } from './offers.ts'
 import { Reconciliation, roleOf } from './reconciliation.ts'
 import type { Surroundings } from './surroundings.ts'
+import type { TakenBack } from './taken-back.ts'
 import { ownWaiting, walkOthers, walkOwned } from './walks.ts'
 
 const DAY_MS = 86_400_000
@@ -29,11 +31,14 @@ export interface Shared {
   readonly deps: ExchangeDeps
   readonly arrivals: Arrivals
   readonly claims: Claims
+  readonly takenBack: TakenBack
   readonly forwards: Forwards
   readonly best: BestSeen
   readonly counters: SyncCounters
   readonly carried: CarriedIds
   readonly surroundings: Surroundings
+  /** True when somebody is linked besides these two. */
+  readonly hasOthers: (peer: DeviceId, other: DeviceId | undefined) => boolean
   /** Bytes that each peer may still be given of what it asked for. */
   readonly served: TokenBuckets
 }
@@ -79,6 +84,8 @@ export class Books {
   readonly outgoing = new OutgoingOffers()
   readonly answers = new Answers()
   readonly putOff: PutOff
+  /** What the peer owns and others may be giving it as well: offered, so that it comes once. */
+  readonly shy = new ByPriority()
   /** The first word of this side. */
   readonly hello: HelloFrame
   /** Rings when the sender may have something to do. */
@@ -170,6 +177,15 @@ export class Books {
       peerHasCustody: deps.ledger.hasCustody(meta.id, peer),
       utility: Math.max(deps.encounters.utilityFor(meta.address), this.shared.best.of(meta.id, deps.clock.monotonic())),
     })
+  }
+
+  /**
+   * True for what the peer owns and others who are linked may be giving it at the same time: neighbours of an author all
+   * got their copy in the same moment. It is then offered first, for one round trip, instead of sent as often as there
+   * are carriers. What is urgent is sent.
+   */
+  isShared({ own, from, priority }: EnvelopeMeta): boolean {
+    return !own && (priority === 'normal' || priority === 'bulk') && this.shared.hasOthers(this.link.peer, from)
   }
 
   /** The peer takes a copy, and says how well it serves the address. */

@@ -18,11 +18,12 @@ export function passageOf(meta: EnvelopeMeta, copies: number, nowMs: number): Pa
 
 /** What to do about an envelope that the peer of this session offers. */
 export function judgeOffer(books: Books, offer: Offer): OfferJudgement {
-  const { deps, claims } = books.shared
+  const { deps, claims, takenBack } = books.shared
   if (deps.store.has(offer.id)) return offer.tell ? 'carried' : 'no'
+  if (takenBack.has(offer.id)) return 'no'
   if (offer.size < ENVELOPE_OVERHEAD_BYTES || !isKnownClass(offer.classByte)) return 'no'
   if (offer.serving !== undefined && deps.encounters.utilityFor(offer.serving.address) < offer.serving.least) return 'no'
-  return claims.isClaimedByOther(offer.id, books) ? 'wait' : 'want'
+  return claims.isClaimedByOther(offer.id, books, deps.clock.monotonic()) ? 'wait' : 'want'
 }
 
 /** True for an ephemeral whose lifetime is over and that was not swept yet: others end when the store says so, which is patient with clocks. */

@@ -15,6 +15,8 @@ import { violation } from './offers.ts'
 /** Offsets in the envelope (DESIGN §6). */
 const CLASS_AT = 1
 const ADDRESS_AT = 2
+const KIND_BITS = 0x3f
+const INBOX_KIND = 1
 const STAMP_AT = ADDRESS_AT + ADDRESS_BYTES
 const STAMP_BYTES = 8
 
@@ -23,6 +25,8 @@ export interface Arriving {
   readonly bytes: Uint8Array
   readonly passage: Passage
   readonly wanted: EnvelopeId | undefined
+  /** Mail to this node itself, for which nobody is promised anything. */
+  readonly isMail: boolean
 }
 
 /**
@@ -31,7 +35,10 @@ export interface Arriving {
  * @throws MeshError (peer) for one that is neither wanted nor to an address we collect for, or has no shape
  */
 export function arriving(books: Books, envelopes: readonly CarriedEnvelope[]): Arriving[] {
-  const sorted = envelopes.map(({ hops, copies, ageS, bytes }) => ({ bytes, passage: { hops, copies, ageS }, wanted: wantedId(books, bytes) }))
+  const sorted = envelopes.map(({ hops, copies, ageS, bytes }) => {
+    const wanted = wantedId(books, bytes)
+    return { bytes, passage: { hops, copies, ageS }, wanted, isMail: isMail(books, bytes) }
+  })
   return sorted.sort((a, b) => priorityOf(a.bytes) - priorityOf(b.bytes) || compareBytes(stampOf(a.bytes), stampOf(b.bytes)))
 }
 
@@ -46,7 +53,7 @@ function stampOf(bytes: Uint8Array): Uint8Array {
 /** For our own addresses the id is left to the door: hashing each envelope twice would add 9 µs to a way in that takes about 130 (measured). */
 function wantedId(books: Books, bytes: Uint8Array): EnvelopeId | undefined {
   if (bytes.length < STAMP_AT) throw new MeshError('MESH_ENVELOPE_INVALID', 'an envelope is too short', { detail: { bytes: bytes.length } })
-  const isOurs = books.ownAddresses.has(addressOf(bytes.subarray(ADDRESS_AT, STAMP_AT)))
+  const isOurs = isOurAddress(books, bytes)
   if (isOurs && !books.incoming.hasOutstanding) return undefined
   const { id } = decodeEnvelope(bytes)
   if (books.incoming.isWanted(id)) return id
@@ -54,21 +61,31 @@ function wantedId(books: Books, bytes: Uint8Array): EnvelopeId | undefined {
   throw violation('the peer sent an envelope that nobody asked for')
 }
 
+function isOurAddress(books: Books, bytes: Uint8Array): boolean {
+  return books.ownAddresses.has(addressOf(bytes.subarray(ADDRESS_AT, STAMP_AT)))
+}
+
+function isMail(books: Books, bytes: Uint8Array): boolean {
+  return ((bytes[CLASS_AT] ?? 0) & KIND_BITS) === INBOX_KIND && isOurAddress(books, bytes)
+}
+
 /**
  * Brings a frame of envelopes through the door; true when most of it came too fast.
  * @throws the peer error of a rejected envelope, or our own failure
  */
 export async function admit(books: Books, batch: readonly Arriving[]): Promise<boolean> {
-  const { deps, counters } = books.shared
+  const { deps, counters, takenBack } = books.shared
   const verdicts = await verdictsOf(books, batch)
-  batch.forEach(({ bytes, wanted }, i) => {
+  batch.forEach(({ bytes, wanted, isMail }, i) => {
     const verdict = verdicts[i]
     if (verdict === undefined) return
     if (wanted !== undefined) settle(books, wanted)
     if (verdict.kind === 'reject') throw new MeshError(verdict.code, 'the peer sent an envelope that no honest node passes on')
     if (verdict.kind === 'accept') counters.envelopesIn++
+    if (verdict.kind === 'ignore' && verdict.reason === 'retracted') takenBack.add(wanted ?? verdictId(bytes))
     const isHere = verdict.kind === 'accept' || deps.store.has(wanted ?? verdictId(bytes))
-    if (isHere && wanted !== undefined) books.answers.keep({ id: wanted, untilMs: custodyEnd(books, wanted) })
+    if (isHere && isMail && wanted !== undefined) books.answers.refuse({ id: wanted, reason: 'duplicate' })
+    else if (isHere && wanted !== undefined) books.answers.keep({ id: wanted, untilMs: custodyEnd(books, wanted) })
     else if (!isHere && verdict.kind === 'ignore') books.answers.refuse({ id: wanted ?? verdictId(bytes), reason: verdict.reason })
   })
   books.bell.ring()

@@ -14,6 +14,7 @@ import { Forwards } from './forwards.ts'
 import { MAX_ARRIVALS, SERVED_BYTES_PER_MINUTE, TICK_MS } from './limits.ts'
 import { Session } from './session.ts'
 import { Surroundings } from './surroundings.ts'
+import { TakenBack } from './taken-back.ts'
 
 /** What can be tuned. */
 export interface ExchangeOptions {
@@ -68,6 +69,8 @@ export class Exchange implements Runnable {
       deps,
       arrivals: new Arrivals(options.maxArrivals ?? MAX_ARRIVALS),
       claims: new Claims(),
+      takenBack: new TakenBack(),
+      hasOthers: (peer, other) => this.#hasOthers(peer, other),
       forwards: new Forwards(() => this.#wakeAll()),
       best: new BestSeen(),
       carried: new CarriedIds(deps, (address) => ownAddresses.has(address)),
@@ -86,6 +89,7 @@ export class Exchange implements Runnable {
     const { db, clock, log, encounters } = this.#shared.deps
     this.#unsubscribe = db.subscribe((event) => {
       this.#shared.carried.note(event)
+      if (event.kind === 'envelope-removed') this.#shared.takenBack.removed(event.id, event.reason)
       if (event.kind !== 'envelope-stored') return
       this.#shared.arrivals.add(event.id)
       this.#wakeAll()
@@ -152,6 +156,11 @@ export class Exchange implements Runnable {
       addresses: [...(books.greeted?.addresses ?? [])],
       isSynced: isPeerSynced,
     }))
+  }
+
+  #hasOthers(peer: DeviceId, other: DeviceId | undefined): boolean {
+    for (const link of this.#sessions.values()) if (link.peer !== peer && link.peer !== other) return true
+    return false
   }
 
   #wakeAll(): void {

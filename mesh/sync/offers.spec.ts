@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { isMeshError } from '#mesh/errors'
 import { type EnvelopeId, envelopeIdOf } from '#mesh/ids'
-import { CLAIM_MS, MAX_HANDED_OVER, MAX_OPEN_OFFERS } from './limits.ts'
+import { MAX_HANDED_OVER, MAX_OPEN_OFFERS, OFFER_PATIENCE_MS } from './limits.ts'
 import { IncomingOffers, OutgoingOffers, type OwnOffer } from './offers.ts'
 
 const idOf = (n: number): EnvelopeId => envelopeIdOf(new Uint8Array(32).map((_, i) => (i < 2 ? (n >> (8 * i)) & 0xff : 0)))
@@ -79,8 +79,8 @@ describe('IncomingOffers', () => {
     const offers = new IncomingOffers()
     offers.offered([offerOf(1), offerOf(2)], 0)
     const judge = ({ id }: { id: EnvelopeId }) => (id === idOf(1) ? 'wait' : 'want')
-    assert.equal(offers.answer(CLAIM_MS - 1, judge), undefined)
-    assert.deepEqual(offers.answer(CLAIM_MS, judge)?.want, [idOf(1), idOf(2)])
+    assert.equal(offers.answer(OFFER_PATIENCE_MS - 1, judge), undefined)
+    assert.deepEqual(offers.answer(OFFER_PATIENCE_MS, judge)?.want, [idOf(1), idOf(2)])
   })
 
   it('asks once for an id that is offered twice', () => {

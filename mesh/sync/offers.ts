@@ -9,7 +9,7 @@
 import { MeshError } from '#mesh/errors'
 import type { EnvelopeId } from '#mesh/ids'
 import type { Offer } from './frames.ts'
-import { CLAIM_MS, MAX_ANSWER_IDS, MAX_HANDED_OVER, MAX_OFFER_BYTES, MAX_OPEN_OFFERS, MAX_OPEN_WANTS } from './limits.ts'
+import { MAX_ANSWER_IDS, MAX_HANDED_OVER, MAX_OFFER_BYTES, MAX_OPEN_OFFERS, MAX_OPEN_WANTS, OFFER_PATIENCE_MS } from './limits.ts'
 
 /** An error that ends a session and counts against the peer. */
 export function violation(sentence: string, detail: Record<string, string | number | boolean> = {}): MeshError {
@@ -129,7 +129,7 @@ export class IncomingOffers {
   answer(nowMs: number, judge: (offer: Offer) => OfferJudgement): { want: EnvelopeId[]; carried: EnvelopeId[] } | undefined {
     const oldest = this.#waiting[0]
     if (oldest === undefined || this.#openWindows >= MAX_OPEN_WANTS) return undefined
-    const isLate = nowMs - oldest.atMs >= CLAIM_MS
+    const isLate = nowMs - oldest.atMs >= OFFER_PATIENCE_MS
     const want = new Set<EnvelopeId>()
     const carried: EnvelopeId[] = []
     for (const offer of oldest.offers) {

@@ -56,14 +56,14 @@ export class Sender {
 
   /** Nothing to send: goes on with a long walk after others had a turn, or waits for the bell. */
   async #rest(greeted: Greeted, signal: AbortSignal): Promise<void> {
-    const { bell, outgoing, shared } = this.#books
+    const { bell, outgoing, shared, shy } = this.#books
     const { pushes, offers, reconciliation } = greeted
-    if (pushes.hasNews || (outgoing.hasRoom && offers.hasNews)) return
+    if (pushes.hasNews || (outgoing.hasRoom && (offers.hasNews || !shy.isEmpty))) return
     if (!pushes.isIdle || (outgoing.hasRoom && !offers.isIdle)) {
       await bell.heardWithin(shared.deps.clock, 0, signal)
       return
     }
-    if (!this.#isSyncedSent && offers.isIdle && reconciliation?.isOver !== false) {
+    if (!this.#isSyncedSent && offers.isIdle && shy.isEmpty && reconciliation?.isOver !== false) {
       this.#isSyncedSent = true
       await this.#send({ type: 'synced' })
       return
@@ -80,7 +80,7 @@ export class Sender {
       return judgeOffer(this.#books, offer)
     })
     if (answer !== undefined) {
-      for (const id of answer.want) shared.claims.claim(id, this.#books)
+      for (const id of answer.want) shared.claims.claim(id, this.#books, clock.monotonic())
       const asked = utilities.size === 0 ? {} : { utilities: answer.want.map((id) => utilities.get(id) ?? 0) }
       await this.#send({ type: 'want', ids: answer.want, ...asked })
       for (const id of answer.carried) answers.keep({ id, untilMs: custodyEnd(this.#books, id) })
@@ -112,6 +112,10 @@ export class Sender {
       this.#held = undefined
       const meta = store.meta(id)
       if (meta === undefined || meta.kind === 'receipt' || this.#books.plan(meta).kind !== 'send') continue
+      if (this.#books.isShared(meta)) {
+        this.#books.shy.add(meta)
+        continue
+      }
       if (!room.take(meta.size)) {
         this.#held = id
         break
@@ -130,16 +134,17 @@ export class Sender {
     return true
   }
 
-  /** One frame of what the peer asked for, as long as it has not had its share of this minute. */
+  /** One frame of what the peer asked for, as long as it has not had its share of this minute; what it owns is not counted. */
   async #sendWanted(): Promise<boolean> {
     const { outgoing, answers, shared, link } = this.#books
     const { store } = shared.deps
-    if (!shared.served.has(link.peer)) return false
+    const hasShare = shared.served.has(link.peer)
     const chosen: Chosen[] = []
     const room = new FrameRoom()
     let count = 0
     for (const { id, copies } of outgoing.wanted) {
       const meta = store.meta(id)
+      if (!hasShare && !this.#isOwned(meta)) break
       if (meta !== undefined && !room.take(meta.size)) break
       count++
       if (meta === undefined) answers.refuse({ id, reason: 'gone' })
@@ -150,7 +155,7 @@ export class Sender {
     for (const { meta, copies } of chosen) outgoing.handedOver(meta.id, copies)
     shared.served.take(
       link.peer,
-      chosen.reduce((sum, { meta }) => sum + meta.size, 0),
+      chosen.reduce((sum, { meta }) => sum + (this.#isOwned(meta) ? 0 : meta.size), 0),
     )
     const missing = await this.#sendEnvelopes(chosen)
     for (const id of missing) {
@@ -158,6 +163,10 @@ export class Sender {
       answers.refuse({ id, reason: 'gone' })
     }
     return true
+  }
+
+  #isOwned(meta: EnvelopeMeta | undefined): boolean {
+    return meta !== undefined && meta.kind !== 'receipt' && (this.#books.greeted?.addresses.has(meta.address) ?? false)
   }
 
   /** Sends what still is in the store; returns what is not. */
@@ -183,16 +192,17 @@ export class Sender {
   }
 
   async #sendOffer(feed: Feed): Promise<boolean> {
-    const { outgoing, shared } = this.#books
+    const { outgoing, shared, shy } = this.#books
     if (!outgoing.hasRoom) return false
     const offers: OwnOffer[] = []
     let bytes = 0
     for (let looked = 0; looked < MAX_STEPS && offers.length < MAX_OFFER_IDS && bytes < MAX_OFFER_BYTES - MAX_FRAME_BYTES; looked++) {
-      const id = feed.next()
+      const owned = shy.next()
+      const id = owned ?? feed.next()
       if (id === undefined) break
       const meta = shared.deps.store.meta(id)
       const plan = meta === undefined ? undefined : this.#books.plan(meta)
-      const copies = plan === undefined || meta === undefined ? 0 : this.#copiesToOffer(meta, plan)
+      const copies = plan === undefined || meta === undefined ? 0 : owned !== undefined && plan.kind === 'send' ? meta.copies : this.#copiesToOffer(meta, plan)
       if (meta === undefined || copies === 0) continue
       const serving = plan?.kind === 'offer' && plan.least !== undefined ? { serving: { address: meta.address, least: plan.least } } : {}
       offers.push({ id, classByte: classByteOf(meta.priority, meta.kind), size: meta.size, tell: meta.own, copies, ...serving })
