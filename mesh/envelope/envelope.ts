@@ -3,7 +3,7 @@
  *
  * ```
  *  0  1  version = 1
- *  1  1  class: bits 7-6 priority, bits 5-0 kind
+ *  1  1  class: bits 7-6 priority, bit 5 must not cross a bridge, bits 4-0 kind
  *  2 16  address
  * 18  8  stamp: 48-bit milliseconds ‖ 16-bit counter
  * 26  4  lifetime, seconds
@@ -33,6 +33,8 @@ export interface Envelope {
   readonly id: EnvelopeId
   readonly priority: Priority
   readonly kind: EnvelopeKind
+  /** False when its author does not want it handed from one mesh to another by anybody else. Receipts always may. */
+  readonly mayCross: boolean
   readonly address: Address
   readonly stamp: Stamp
   readonly lifetimeS: number
@@ -41,11 +43,14 @@ export interface Envelope {
   readonly bytes: Uint8Array
 }
 
-/** Everything of an envelope that its author chooses. */
-export type EnvelopeContent = Pick<Envelope, 'priority' | 'kind' | 'address' | 'stamp' | 'lifetimeS' | 'payload'>
+/** Everything of an envelope that its author chooses; without a word it may cross. */
+export type EnvelopeContent = Pick<Envelope, 'priority' | 'kind' | 'address' | 'stamp' | 'lifetimeS' | 'payload'> & Partial<Pick<Envelope, 'mayCross'>>
 
 const PRIORITIES: readonly Priority[] = ['critical', 'normal', 'bulk', 'ephemeral']
 const KINDS: readonly EnvelopeKind[] = ['inbox', 'shared', 'receipt', 'announcement']
+/** Bit 5 of the class byte. */
+const STAYS = 0x20
+const KIND_BITS = 0x1f
 const VERSION = 1
 const HEADER_BYTES = 64
 const SIGNATURE_BYTES = 64
@@ -64,19 +69,27 @@ export function addressOfKey(publicKey: Uint8Array): Address {
   return addressOf(sha256(ADDRESS_LABEL, publicKey).subarray(0, ADDRESS_BYTES))
 }
 
-/** The class byte: priority in bits 7-6, kind in bits 5-0. */
-export function classByteOf(priority: Priority, kind: EnvelopeKind): number {
-  return (PRIORITIES.indexOf(priority) << 6) | (KINDS.indexOf(kind) + 1)
+/** The class byte: priority in bits 7-6, kind in bits 4-0; bit 5 is set when it must not cross a bridge. */
+export function classByteOf({ priority, kind, mayCross = true }: Pick<EnvelopeContent, 'priority' | 'kind' | 'mayCross'>): number {
+  return (PRIORITIES.indexOf(priority) << 6) | (mayCross ? 0 : STAYS) | (KINDS.indexOf(kind) + 1)
+}
+
+/** What a class byte says, or `undefined` when it is none: a kind that is not known here, or a receipt that must not cross. */
+export function readClassByte(classByte: number): Pick<Envelope, 'priority' | 'kind' | 'mayCross'> | undefined {
+  const priority = PRIORITIES[classByte >> 6]
+  const kind = KINDS[(classByte & KIND_BITS) - 1]
+  const mayCross = (classByte & STAYS) === 0
+  return priority === undefined || kind === undefined || (kind === 'receipt' && !mayCross) ? undefined : { priority, kind, mayCross }
 }
 
 /** Makes and signs an envelope. @throws MeshError `MESH_INTERNAL` when a part does not fit its field */
 export function signEnvelope(crypto: Crypto, authorSeed: Uint8Array, content: EnvelopeContent): Envelope {
-  const { priority, kind, address, stamp, lifetimeS, payload } = content
+  const { address, stamp, lifetimeS, payload } = content
   if (payload.length > MAX_PAYLOAD_BYTES) throw new MeshError('MESH_INTERNAL', 'a payload is too large', { detail: { bytes: payload.length } })
   const author = crypto.ed25519PublicKey(authorSeed)
   const signed = new ByteWriter(payload.length + ENVELOPE_OVERHEAD_BYTES)
     .u8(VERSION)
-    .u8(classByteOf(priority, kind))
+    .u8(classByteOf(content))
     .bytes(idBytes(address))
     .u48(stamp.ms)
     .u16(stamp.counter)
@@ -98,9 +111,8 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   const version = reader.u8()
   if (version !== VERSION) throw new MeshError('MESH_VERSION_UNKNOWN', `envelope version ${version} is not known here`, { detail: { version } })
   const classByte = reader.u8()
-  const priority = PRIORITIES[classByte >> 6]
-  const kind = KINDS[(classByte & 0x3f) - 1]
-  if (priority === undefined || kind === undefined) throw new MeshError('MESH_ENVELOPE_INVALID', 'an envelope is of no known kind', { detail: { classByte } })
+  const kinds = readClassByte(classByte)
+  if (kinds === undefined) throw new MeshError('MESH_ENVELOPE_INVALID', 'an envelope is of no known kind', { detail: { classByte } })
   const address = addressOf(reader.bytes(ADDRESS_BYTES))
   const stamp = { ms: reader.u48(), counter: reader.u16() }
   const lifetimeS = reader.u32()
@@ -113,7 +125,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   reader.bytes(SIGNATURE_BYTES)
   reader.end()
   const id = envelopeIdOf(sha256(ID_LABEL, bytes.subarray(0, HEADER_BYTES + length)))
-  return { id, priority, kind, address, stamp, lifetimeS, author, payload, bytes }
+  return { id, ...kinds, address, stamp, lifetimeS, author, payload, bytes }
 }
 
 /** True when the author's key signed exactly these bytes. */

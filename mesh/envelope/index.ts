@@ -10,6 +10,7 @@ export {
   MAX_ENVELOPE_BYTES,
   MAX_PAYLOAD_BYTES,
   type Priority,
+  readClassByte,
   signEnvelope,
 } from './envelope.ts'
 export { expiryOf, isBelievable, MAX_LIFETIME_S } from './expiry.ts'

@@ -21,6 +21,8 @@ export interface ValidVector {
   readonly seed: string
   readonly priority: Priority
   readonly kind: EnvelopeKind
+  /** Absent when it may. */
+  readonly mayCross?: false
   readonly address: string
   readonly stampMs: number
   readonly stampCounter: number
@@ -95,18 +97,20 @@ function validVectors(): ValidVector[] {
   vectors.push(valid('last stamp', { stamp: { ms: 0xffff_ffff_ffff, counter: 0xffff } }))
   vectors.push(valid('address of zeros', { address: addressOf(new Uint8Array(16)) }))
   vectors.push(valid('another author', {}, OWNER))
+  vectors.push(valid('must not cross a bridge', { mayCross: false }))
   return vectors
 }
 
 function valid(name: string, change: Partial<EnvelopeContent>, seed = SEED): ValidVector {
   const envelope = signEnvelope(crypto, seed, { ...PLAIN, ...change })
-  const { priority, kind, stamp, lifetimeS } = envelope
+  const { priority, kind, mayCross, stamp, lifetimeS } = envelope
   return {
     name,
     verdict: 'valid',
     seed: toHex(seed),
     priority,
     kind,
+    ...(mayCross ? {} : { mayCross: false as const }),
     address: toHex(idBytes(envelope.address)),
     stampMs: stamp.ms,
     stampCounter: stamp.counter,
@@ -134,7 +138,11 @@ function invalidVectors(): InvalidVector[] {
     ['version 2', 'MESH_VERSION_UNKNOWN', change(good, 0, 2)],
     ['kind 0', 'MESH_ENVELOPE_INVALID', change(good, 1, 0x40)],
     ['kind 5', 'MESH_ENVELOPE_INVALID', change(good, 1, 0x45)],
-    ['kind 63', 'MESH_ENVELOPE_INVALID', change(good, 1, 0x7f)],
+    ['kind 31', 'MESH_ENVELOPE_INVALID', change(good, 1, 0x5f)],
+    ['kind 5 that must not cross', 'MESH_ENVELOPE_INVALID', change(good, 1, 0x65)],
+    ['kind 31 that must not cross', 'MESH_ENVELOPE_INVALID', change(good, 1, 0x7f)],
+    ['a receipt that must not cross', 'MESH_ENVELOPE_INVALID', change(good, 1, 0x63)],
+    ['another word about bridges', 'MESH_SIGNATURE_INVALID', change(good, 1, (good[1] ?? 0) ^ 0x20)],
     ['lifetime 0', 'MESH_ENVELOPE_INVALID', withLifetime(good, 0)],
     ['lifetime of 30 days and a second', 'MESH_ENVELOPE_INVALID', withLifetime(good, MAX_LIFETIME_S + 1)],
     ['lifetime for ever', 'MESH_ENVELOPE_INVALID', withLifetime(good, 0xffff_ffff)],

@@ -29,7 +29,10 @@ describe('the vector file', () => {
       assert.equal(envelope.id, envelopeIdOf(hex(vector.id)))
       assert.equal(envelope.address, addressOf(hex(vector.address)))
       assert.equal(envelope.author, authorKeyOf(hex(vector.author)))
-      assert.deepEqual([envelope.priority, envelope.kind, envelope.lifetimeS], [vector.priority, vector.kind, vector.lifetimeS])
+      assert.deepEqual(
+        [envelope.priority, envelope.kind, envelope.mayCross, envelope.lifetimeS],
+        [vector.priority, vector.kind, vector.mayCross ?? true, vector.lifetimeS],
+      )
       assert.deepEqual(envelope.stamp, { ms: vector.stampMs, counter: vector.stampCounter })
       assert.deepEqual(sha256(envelope.payload), hex(vector.payloadSha256))
     })

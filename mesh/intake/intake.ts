@@ -77,9 +77,9 @@ export class Intake {
     return verdict
   }
 
-  /** Judges a batch from one link, in its order, with one transaction. @throws MeshError `MESH_STORE_FAILED`, `MESH_STORE_CLOSED` */
-  receiveAll(batch: readonly Received[], link: DeviceId): Promise<Verdict[]> {
-    return this.#receive(batch, link)
+  /** Judges a batch from one link in `mesh`, in its order, with one transaction. @throws MeshError `MESH_STORE_FAILED`, `MESH_STORE_CLOSED` */
+  receiveAll(batch: readonly Received[], link: DeviceId, mesh?: string): Promise<Verdict[]> {
+    return this.#receive(batch, link, mesh)
   }
 
   /**
@@ -98,13 +98,15 @@ export class Intake {
     return this.#put(tx, candidate)
   }
 
-  async #receive(batch: readonly Received[], link: DeviceId | 'self'): Promise<Verdict[]> {
+  async #receive(batch: readonly Received[], link: DeviceId | 'self', mesh = ''): Promise<Verdict[]> {
     const verdicts: (Verdict | Candidate)[] = []
     const seen = new Set<EnvelopeId>()
     const flight = this.#inFlight.begin()
     try {
       for (const { bytes, passage } of batch) verdicts.push(this.#judge(bytes, passage, link, seen, flight))
-      const final = await this.#commit(verdicts)
+      const final = await this.#commit(
+        verdicts.map((verdict) => (mesh !== '' && isCandidate(verdict) ? { ...verdict, arrival: { ...verdict.arrival, mesh } } : verdict)),
+      )
       for (const verdict of final) this.#count(labelOf(verdict))
       return final
     } finally {

@@ -14,6 +14,8 @@ export interface Link {
   readonly peer: DeviceId
   /** How the other side is reached, for people: a multiaddr or the name of a test link. */
   readonly address: string
+  /** The mesh it belongs to, by the owner's configuration and the real address of the other side, never by its word; '' or absent: the one without a name. */
+  readonly mesh?: string
   /**
    * Hands one frame to the transport; resolves when the transport can take more (back-pressure).
    * @throws MeshError `MESH_LINK_CLOSED` once the link is down, `MESH_PEER_STALLED` when the other side stopped reading for too long.

@@ -1,6 +1,8 @@
 /**
  * Where an envelope goes next: a pure function from facts to a plan.
  *
+ * What its author does not want bridged stays in the mesh it came in; its author gives it to every neighbour he has.
+ *
  * Binary spray (Spyropoulos et al., WDTN 2005): an envelope starts with a number of copies, and each hand-over
  * gives half of them away. Then focus: whoever has used up his copies gives further ones only to somebody who
  * meets the owner more often than anybody this copy has seen (delegation forwarding, Erramilli et al., MobiHoc
@@ -28,7 +30,7 @@ export const SMALL_MESH_DEVICES = 16
 
 /** What is known about one envelope and one peer. */
 export interface RoutingFacts {
-  readonly meta: Pick<EnvelopeMeta, 'kind' | 'hops' | 'copies'>
+  readonly meta: Pick<EnvelopeMeta, 'kind' | 'hops' | 'copies' | 'mayCross' | 'own' | 'mesh'>
   readonly peer: DeviceId
   /** The peer has proven that it collects for the envelope's address. */
   readonly peerOwns: boolean
@@ -38,6 +40,8 @@ export interface RoutingFacts {
   readonly neighbours: number
   /** The peer has signed that it carries the envelope. */
   readonly peerHasCustody: boolean
+  /** The mesh in which the peer is linked. */
+  readonly mesh: string
   /** How well the best of those whom this copy has seen serves its address, this node included; see `Encounters.utilityFor`. */
   readonly utility: number
 }
@@ -49,12 +53,13 @@ export interface RoutingFacts {
 export type Plan =
   | { readonly kind: 'send' }
   | { readonly kind: 'offer'; readonly copies: number; readonly least?: number }
-  | { readonly kind: 'keep'; readonly why: 'came-from-there' | 'carried-there' | 'hop-limit' | 'owner-here' }
+  | { readonly kind: 'keep'; readonly why: 'came-from-there' | 'carried-there' | 'hop-limit' | 'owner-here' | 'other-mesh' }
 
 /** The plan for one envelope and one peer. */
 export function planFor(facts: RoutingFacts): Plan {
-  const { meta, peer, peerOwns, arrivedFrom, neighbours, peerHasCustody, utility } = facts
+  const { meta, peer, peerOwns, arrivedFrom, neighbours, peerHasCustody, utility, mesh } = facts
   if (arrivedFrom === peer) return { kind: 'keep', why: 'came-from-there' }
+  if (!meta.mayCross && !meta.own && meta.mesh !== mesh) return { kind: 'keep', why: 'other-mesh' } // to its owner as well: that is crossing
   if (peerOwns) return { kind: 'send' }
   if (peerHasCustody) return { kind: 'keep', why: 'carried-there' }
   if (meta.hops >= HOP_LIMIT) return { kind: 'keep', why: 'hop-limit' }

@@ -18,8 +18,8 @@ const [A, B, C] = [1, 2, 3].map((n) => deviceIdOf(crypto.ed25519PublicKey(aSeed(
 
 describe('a plan', () => {
   const plan = (change: Partial<Omit<RoutingFacts, 'meta'>> & { meta?: Partial<RoutingFacts['meta']> } = {}): ReturnType<typeof planFor> => {
-    const meta = { kind: 'inbox', hops: 1, copies: 8, ...change.meta } as const
-    return planFor({ peer: B, peerOwns: false, arrivedFrom: A, neighbours: 100, peerHasCustody: false, utility: 0, ...change, meta })
+    const meta = { kind: 'inbox', hops: 1, copies: 8, mayCross: true, own: false, mesh: '', ...change.meta } as const
+    return planFor({ peer: B, peerOwns: false, arrivedFrom: A, neighbours: 100, peerHasCustody: false, utility: 0, mesh: '', ...change, meta })
   }
 
   it('sends to the owner, whatever the hops', () => assert.deepEqual(plan({ peerOwns: true, meta: { hops: 200, copies: 1 } }), { kind: 'send' }))
@@ -39,6 +39,17 @@ describe('a plan', () => {
     assert.deepEqual(plan({ meta: { copies: 1 }, utility: 255 }), { kind: 'keep', why: 'owner-here' }))
   it('gives every neighbour a copy in a small mesh', () =>
     assert.deepEqual(plan({ meta: { copies: 1 }, neighbours: SMALL_MESH_DEVICES - 1 }), { kind: 'offer', copies: 1 }))
+  it('gives what must not cross a bridge to nobody in another mesh, not even to its owner, but its author gives it to all', () => {
+    const meta = { mayCross: false, mesh: 'home' }
+    for (const peerOwns of [false, true]) {
+      assert.deepEqual(plan({ meta, mesh: 'street', peerOwns }), { kind: 'keep', why: 'other-mesh' })
+      assert.deepEqual(plan({ meta, mesh: '', peerOwns }), { kind: 'keep', why: 'other-mesh' })
+    }
+    assert.deepEqual(plan({ meta, mesh: 'home', peerOwns: true }), { kind: 'send' })
+    assert.equal(plan({ meta, mesh: 'home' }).kind, 'offer')
+    assert.deepEqual(plan({ meta: { mayCross: false, own: true }, mesh: 'street', peerOwns: true }), { kind: 'send' })
+    assert.deepEqual(plan({ meta: { mesh: 'home' }, mesh: 'street', peerOwns: true }), { kind: 'send' })
+  })
   it('stops at the hop limit', () => assert.deepEqual(plan({ meta: { hops: HOP_LIMIT } }), { kind: 'keep', why: 'hop-limit' }))
   it('does not offer what the peer has signed for', () => assert.deepEqual(plan({ peerHasCustody: true }), { kind: 'keep', why: 'carried-there' }))
   it('offers receipts and announcements to everybody', () => {

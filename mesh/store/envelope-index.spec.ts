@@ -30,10 +30,18 @@ describe('the index on disk', () => {
               const envelope =
                 kind === 'again'
                   ? (made[n % Math.max(made.length, 1)] ?? anEnvelope())
-                  : anEnvelope({ author: n % 5, address: anAddress(n % 3), bytes: 10 + n })
+                  : anEnvelope({ author: n % 5, address: anAddress(n % 3), bytes: 10 + n, mayCross: n % 4 !== 0 })
               const other = made[n % Math.max(made.length, 1)]?.id ?? envelope.id
               if (kind === 'put' || kind === 'fail' || (kind === 'again' && !store.has(envelope.id, tx))) {
-                store.put(tx, envelope, anArrival({ own: flag === 1, stranger: flag === 2, ...(flag > 4 ? { from: deviceIdOf(aSeed(flag)) } : {}) }))
+                store.put(
+                  tx,
+                  envelope,
+                  anArrival({
+                    own: flag === 1,
+                    stranger: flag === 2,
+                    ...(flag > 4 ? { from: deviceIdOf(aSeed(flag)), mesh: ['', 'home', 'street'][n % 3] ?? '' } : {}),
+                  }),
+                )
               }
               if (kind === 'put') made.push(envelope)
               if (kind === 'remove' || kind === 'fail') store.remove(tx, other, 'expired')
@@ -214,6 +222,8 @@ async function oldStore(level: Level, count: number): Promise<Map<EnvelopeId, En
         author,
         kind,
         priority,
+        mayCross: true,
+        mesh: '',
         size: bytes.length,
         stamp,
         lifetimeS,

@@ -105,6 +105,11 @@ export class EnvelopeIndex {
     return this.#packed.ids()
   }
 
+  /** Ids of those that must not cross a bridge. */
+  confined(): Iterable<EnvelopeId> {
+    return this.#packed.confined()
+  }
+
   /** Ids of those whose times are wanted. */
   where(isWanted: (expiryMs: number, firstSeenMs: number) => boolean): Iterable<EnvelopeId> {
     return this.#packed.where(isWanted)

@@ -7,6 +7,10 @@ export interface EnvelopeMeta {
   readonly address: Address
   readonly author: AuthorKey
   readonly kind: EnvelopeKind
+  /** False when its author does not want it bridged. */
+  readonly mayCross: boolean
+  /** The mesh it came in, kept for what must not leave it; else '' as for the mesh without a name. */
+  readonly mesh: string
   readonly priority: Priority
   /** Bytes of the whole envelope. */
   readonly size: number
@@ -36,6 +40,8 @@ export interface Arrival {
   readonly copies: number
   readonly ageS: number
   readonly from: DeviceId | undefined
+  /** The mesh it came in; '' unless given. */
+  readonly mesh?: string
   readonly own: boolean
   readonly pinned: boolean
   readonly stranger: boolean

@@ -87,6 +87,11 @@ export class EnvelopeStore {
     return this.#index.byAddress(address)
   }
 
+  /** What must not cross a bridge, own or not. */
+  confined(): Iterable<EnvelopeId> {
+    return this.#index.confined()
+  }
+
   usage(): StoreUsage {
     return { envelopes: this.#index.size, tombstones: this.#tombstones.size, bytes: this.#index.bytes }
   }
@@ -108,9 +113,11 @@ export class EnvelopeStore {
   /** Stores `envelope`; its bytes are copied. The caller has asked `has` and `makeRoom`. */
   put(tx: Transaction, envelope: Envelope, arrival: Arrival): EnvelopeMeta {
     const firstSeenMs = this.#deps.clock.now()
-    const { id, address, author, kind, priority, stamp, lifetimeS } = envelope
+    const { id, address, author, kind, priority, mayCross, stamp, lifetimeS } = envelope
     const expiryMs = expiryWithin(envelope, firstSeenMs, arrival.ageS, this.limits.retentionMs)
-    const meta: EnvelopeMeta = { id, address, author, kind, priority, size: envelope.bytes.length, stamp, lifetimeS, firstSeenMs, expiryMs, ...arrival }
+    const mesh = mayCross ? '' : (arrival.mesh ?? '')
+    const size = envelope.bytes.length
+    const meta: EnvelopeMeta = { id, address, author, kind, priority, mayCross, size, stamp, lifetimeS, firstSeenMs, expiryMs, ...arrival, mesh }
     this.#index.stage(tx, id, meta)
     tx.put(TABLES.envelopes, idBytes(id), copyBytes(envelope.bytes))
     tx.emit({ kind: 'envelope-stored', id, address, from: meta.from })

@@ -2,7 +2,7 @@
  * What the index knows about an envelope, in 46 bytes, the same in memory and in a segment on disk.
  *
  *      0 1  bits 3-2 priority, bits 1-0 kind     30 1  copies
- *      1 8  stamp: 6 ms, 2 counter               31 1  flags: 1 own, 2 pinned, 4 stranger
+ *      1 8  stamp: 6 ms, 2 counter               31 1  flags: 1 own, 2 pinned, 4 stranger, 8 must not cross
  *      9 4  lifetime, s                          32 2  size of the envelope
  *     13 4  age, s                               34 4  number of the address
  *     17 6  first seen, ms                       38 4  number of the author
@@ -27,6 +27,8 @@ const FROM_AT = 42
 const OWN = 1
 const PINNED = 2
 const STRANGER = 4
+const CONFINED = 8
+const FLAGS_AT = 31
 
 /** The numbers by which a record names address, author and link. */
 export interface NameNumbers {
@@ -40,7 +42,16 @@ export interface NameNumbers {
 export interface NameTexts {
   readonly address: Address
   readonly author: AuthorKey
-  readonly from: DeviceId | undefined
+  /** See {@link wayOf}. */
+  readonly from: Way | undefined
+}
+
+/** How an envelope came: the device it is from; behind a space the mesh, when that counts and has a name. */
+export type Way = string & { readonly __way: never }
+
+/** The way of an envelope, as lists of names hold it; `undefined` when it came over no link. */
+export function wayOf({ from, mesh }: Pick<EnvelopeMeta, 'from' | 'mesh'>): Way | undefined {
+  return from === undefined ? undefined : ((mesh === '' ? from : `${from} ${mesh}`) as string as Way)
 }
 
 /** @throws MeshError `MESH_INTERNAL` when a number of `meta` does not fit its field */
@@ -62,7 +73,8 @@ export function writeRecord(view: DataView, at: number, meta: EnvelopeMeta, { ad
   setUint48(view, at + EXPIRY_AT, meta.expiryMs)
   view.setUint8(at + 29, meta.hops)
   view.setUint8(at + 30, meta.copies)
-  view.setUint8(at + 31, (meta.own ? OWN : 0) | (meta.pinned ? PINNED : 0) | (meta.stranger ? STRANGER : 0))
+  const flags = (meta.own ? OWN : 0) | (meta.pinned ? PINNED : 0) | (meta.stranger ? STRANGER : 0) | (meta.mayCross ? 0 : CONFINED)
+  view.setUint8(at + FLAGS_AT, flags)
   view.setUint16(at + 32, meta.size)
   writeNumbers(view, at, address, author, from)
 }
@@ -94,16 +106,24 @@ export function expiryAt(view: DataView, at: number): number {
   return getUint48(view, at + EXPIRY_AT)
 }
 
+/** True for what must not cross a bridge. */
+export function isConfinedAt(view: DataView, at: number): boolean {
+  return (view.getUint8(at + FLAGS_AT) & CONFINED) !== 0
+}
+
 /** The meaning of a record. */
 export function readRecord(view: DataView, at: number, id: EnvelopeId, { address, author, from }: NameTexts): EnvelopeMeta {
   const kinds = view.getUint8(at)
-  const flags = view.getUint8(at + 31)
+  const flags = view.getUint8(at + FLAGS_AT)
+  const [device, mesh = ''] = from?.split(' ') ?? []
   return {
     id,
     address,
     author,
     kind: KINDS[kinds & 3] ?? 'inbox',
     priority: PRIORITIES[(kinds >> 2) & 3] ?? 'normal',
+    mayCross: (flags & CONFINED) === 0,
+    mesh,
     size: view.getUint16(at + 32),
     stamp: { ms: getUint48(view, at + 1), counter: view.getUint16(at + 7) },
     lifetimeS: view.getUint32(at + 9),
@@ -112,7 +132,7 @@ export function readRecord(view: DataView, at: number, id: EnvelopeId, { address
     expiryMs: expiryAt(view, at),
     hops: view.getUint8(at + 29),
     copies: view.getUint8(at + 30),
-    from,
+    from: device as DeviceId | undefined,
     own: (flags & OWN) !== 0,
     pinned: (flags & PINNED) !== 0,
     stranger: (flags & STRANGER) !== 0,

@@ -47,6 +47,8 @@ export class MetaDecoder {
       author,
       kind,
       priority,
+      mayCross: true,
+      mesh: '',
       size: u16(row, 34),
       stamp: { ms: u48(row, 3), counter: u16(row, 9) },
       lifetimeS: u16(row, 11) * 0x1_0000 + u16(row, 13),

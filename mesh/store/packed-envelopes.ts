@@ -1,4 +1,4 @@
-import type { Address, AuthorKey, DeviceId, EnvelopeId } from '#mesh/ids'
+import type { Address, AuthorKey, EnvelopeId } from '#mesh/ids'
 import type { EnvelopeMeta } from './envelope-meta.ts'
 import {
   addressNumber,
@@ -6,9 +6,12 @@ import {
   expiryAt,
   firstSeenOf,
   fromNumber,
+  isConfinedAt,
   type NameNumbers,
   RECORD_BYTES,
   readRecord,
+  type Way,
+  wayOf,
   writeNumbers,
   writeRecord,
 } from './meta-record.ts'
@@ -33,7 +36,8 @@ export class PackedEnvelopes {
   #used = 0
   readonly #addresses = new Names<Address>()
   readonly #authors = new Names<AuthorKey>()
-  readonly #links = new Names<DeviceId>()
+  readonly #links = new Names<Way>()
+  readonly #confined = new Set<EnvelopeId>()
 
   get size(): number {
     return this.#slots.size
@@ -54,6 +58,11 @@ export class PackedEnvelopes {
     return slot === undefined ? undefined : this.#segmentAt(slot)
   }
 
+  /** Those that must not cross a bridge. */
+  confined(): Iterable<EnvelopeId> {
+    return this.#confined
+  }
+
   ids(): Iterable<EnvelopeId> {
     return this.#slots.keys()
   }
@@ -72,10 +81,12 @@ export class PackedEnvelopes {
 
   /** Puts or replaces a record; returns the segment that held it before. */
   set(meta: EnvelopeMeta, segment: number): number | undefined {
+    const way = wayOf(meta)
+    if (!meta.mayCross) this.#confined.add(meta.id)
     const numbers: NameNumbers = {
       address: this.#addresses.take(meta.address),
       author: this.#authors.take(meta.author),
-      from: meta.from === undefined ? 0 : this.#links.take(meta.from) + 1,
+      from: way === undefined ? 0 : this.#links.take(way) + 1,
     }
     const known = this.#slots.get(meta.id)
     const before = known === undefined ? undefined : this.#segmentAt(known)
@@ -99,6 +110,7 @@ export class PackedEnvelopes {
       this.#authors.use(author)
       if (from > 0) this.#links.use(from - 1)
       const id = ids[i] as EnvelopeId
+      if (isConfinedAt(records, at)) this.#confined.add(id)
       const known = this.#slots.get(id)
       const before = known === undefined ? undefined : this.#segmentAt(known)
       const slot = known === undefined ? this.#newSlot(id) : this.#emptied(known)
@@ -119,6 +131,7 @@ export class PackedEnvelopes {
     if (slot === undefined) return undefined
     this.#release(slot)
     this.#slots.delete(id)
+    this.#confined.delete(id)
     this.#free.push(slot)
     return this.#segmentAt(slot)
   }

@@ -3,7 +3,7 @@
  *
  *     0 1  version = 1          then  addresses, 22 characters each (base64url)
  *     1 4  removed ids                authors, 43 characters each (base64url)
- *     5 4  ids                        links: 1 length, text (base58)
+ *     5 4  ids                        links: 1 length, text (see `wayOf`)
  *     9 4  addresses                  removed ids, 43 characters each (base64url)
  *    13 4  authors                    ids, 43 characters each, in the order of the records
  *    17 4  links                      records (see `meta-record.ts`); their numbers count the lists above
@@ -12,9 +12,9 @@
  * first. A row of its own for each envelope made opening slow: LevelDB hands over 100,000 rows in 350 ms, and as
  * many records in some hundred segments in less than a tenth of that (measured).
  */
-import type { Address, AuthorKey, DeviceId, EnvelopeId } from '#mesh/ids'
+import type { Address, AuthorKey, EnvelopeId } from '#mesh/ids'
 import type { EnvelopeMeta } from './envelope-meta.ts'
-import { RECORD_BYTES, writeRecord } from './meta-record.ts'
+import { RECORD_BYTES, type Way, wayOf, writeRecord } from './meta-record.ts'
 
 const VERSION = 1
 const HEADER_BYTES = 21
@@ -28,7 +28,7 @@ export interface Segment {
   readonly ids: readonly EnvelopeId[]
   readonly addresses: readonly Address[]
   readonly authors: readonly AuthorKey[]
-  readonly links: readonly DeviceId[]
+  readonly links: readonly Way[]
   readonly records: DataView
 }
 
@@ -37,12 +37,13 @@ const decoder = new TextDecoder('latin1')
 
 /** The row of a segment. */
 export function encodeSegment(metas: readonly EnvelopeMeta[], removed: readonly EnvelopeId[]): Uint8Array {
-  const [addresses, authors, links] = [new Numbers<Address>(), new Numbers<AuthorKey>(), new Numbers<DeviceId>()]
+  const [addresses, authors, links] = [new Numbers<Address>(), new Numbers<AuthorKey>(), new Numbers<Way>()]
   const records = new DataView(new ArrayBuffer(metas.length * RECORD_BYTES))
   let ids = ''
   let at = 0
   for (const meta of metas) {
-    const from = meta.from === undefined ? 0 : links.of(meta.from) + 1
+    const way = wayOf(meta)
+    const from = way === undefined ? 0 : links.of(way) + 1
     writeRecord(records, at, meta, { address: addresses.of(meta.address), author: authors.of(meta.author), from })
     at += RECORD_BYTES
     ids += meta.id
@@ -75,8 +76,8 @@ export function decodeSegment(row: Uint8Array): Segment | undefined {
   }
   const addresses = take<Address>(addressCount, ADDRESS_CHARACTERS)
   const authors = take<AuthorKey>(authorCount, AUTHOR_CHARACTERS)
-  const links: DeviceId[] = []
-  for (let i = 0; i < linkCount; i++) links.push(...take<DeviceId>(1, row[at++] ?? 0))
+  const links: Way[] = []
+  for (let i = 0; i < linkCount; i++) links.push(...take<Way>(1, row[at++] ?? 0))
   const removed = take<EnvelopeId>(removedCount, ID_CHARACTERS)
   const ids = take<EnvelopeId>(idCount, ID_CHARACTERS)
   if (row.length !== at + idCount * RECORD_BYTES) return undefined

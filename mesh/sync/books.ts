@@ -20,7 +20,7 @@ import { IncomingOffers, OutgoingOffers } from './offers.ts'
 import { Reconciliation, roleOf } from './reconciliation.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { TakenBack } from './taken-back.ts'
-import { ownWaiting, walkOthers, walkOwned } from './walks.ts'
+import { confined, ownWaiting, walkOthers, walkOwned } from './walks.ts'
 
 const DAY_MS = 86_400_000
 const MAX_U8 = 255
@@ -148,7 +148,10 @@ export class Books {
               giveUp: () => offers.walkAgain(),
             }),
     }
-    if (role !== undefined) offers.add(ownWaiting(deps, this.link.peer))
+    if (role !== undefined) {
+      offers.add(ownWaiting(deps, this.link.peer))
+      offers.add(confined(deps.store)) // no part of what is reconciled
+    }
     return this.greeted
   }
 
@@ -174,6 +177,7 @@ export class Books {
       peerOwns,
       arrivedFrom: meta.from,
       neighbours: Math.max(this.shared.surroundings.devices, this.greeted?.knownDevices ?? 0),
+      mesh: this.link.mesh ?? '',
       peerHasCustody: deps.ledger.hasCustody(meta.id, peer),
       utility: Math.max(deps.encounters.utilityFor(meta.address), this.shared.best.of(meta.id, deps.clock.monotonic())),
     })

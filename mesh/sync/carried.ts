@@ -23,7 +23,8 @@ interface Entry {
 export type CarriedDeps = Pick<ExchangeDeps, 'store' | 'clock' | 'random'>
 
 /**
- * The set that two nodes reconcile: what is carried here, which is everything but mail to this node itself.
+ * The set that two nodes reconcile: what is carried here, which is everything but mail to this node itself and what
+ * must not cross a bridge: both sides can tell by the envelope, so equal sets have equal digests whatever the meshes are.
  * Receipts of our own belong to it, since everybody carries them.
  *
  * It is hashed under a key of our own, drawn every day, which serves all exchanges that we begin, and under the
@@ -147,8 +148,8 @@ export class CarriedIds {
     if (meta !== undefined && this.#isCarried(meta)) ids.add(id, meta.stamp.ms)
   }
 
-  #isCarried({ kind, address }: EnvelopeMeta): boolean {
-    return kind !== 'inbox' || !this.#isOurs(address)
+  #isCarried({ kind, address, mayCross }: EnvelopeMeta): boolean {
+    return mayCross && (kind !== 'inbox' || !this.#isOurs(address))
   }
 
   *#all(): Iterable<KeyedIds> {

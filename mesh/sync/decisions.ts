@@ -1,5 +1,5 @@
 import type { Passage } from '#mesh/envelope'
-import { ENVELOPE_OVERHEAD_BYTES, expiryOf, PLAUSIBLE_SINCE_MS } from '#mesh/envelope'
+import { ENVELOPE_OVERHEAD_BYTES, expiryOf, PLAUSIBLE_SINCE_MS, readClassByte } from '#mesh/envelope'
 import type { EnvelopeId } from '#mesh/ids'
 import type { EnvelopeMeta } from '#mesh/store'
 import type { Books } from './books.ts'
@@ -21,7 +21,7 @@ export function judgeOffer(books: Books, offer: Offer): OfferJudgement {
   const { deps, claims, takenBack } = books.shared
   if (deps.store.has(offer.id)) return offer.tell ? 'carried' : 'no'
   if (takenBack.has(offer.id)) return 'no'
-  if (offer.size < ENVELOPE_OVERHEAD_BYTES || !isKnownClass(offer.classByte)) return 'no'
+  if (offer.size < ENVELOPE_OVERHEAD_BYTES || readClassByte(offer.classByte) === undefined) return 'no'
   if (offer.serving !== undefined && deps.encounters.utilityFor(offer.serving.address) < offer.serving.least) return 'no'
   return claims.isClaimedByOther(offer.id, books, deps.clock.monotonic()) ? 'wait' : 'want'
 }
@@ -34,11 +34,6 @@ export function isOver({ priority, expiryMs }: EnvelopeMeta, nowMs: number): boo
 /** True for an ephemeral of somebody else: it came to a neighbour of its author, who gives it to its owner and to nobody else. */
 export function isSpent({ priority, own }: EnvelopeMeta): boolean {
   return priority === 'ephemeral' && !own
-}
-
-function isKnownClass(classByte: number): boolean {
-  const kind = classByte & 0x3f
-  return kind >= 1 && kind <= 4
 }
 
 /** Refusals that pass by themselves; the others stay what they are. */

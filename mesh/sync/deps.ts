@@ -13,7 +13,7 @@ import type { Database, EnvelopeStore } from '#mesh/store'
 /** The commits and events of the store. */
 export type SyncDatabase = Pick<Database, 'subscribe' | 'transaction'>
 /** What is carried. */
-export type SyncStore = Pick<EnvelopeStore, 'has' | 'meta' | 'ids' | 'byAddress' | 'bytes' | 'setCopies' | 'usage' | 'limits'>
+export type SyncStore = Pick<EnvelopeStore, 'has' | 'meta' | 'ids' | 'byAddress' | 'confined' | 'bytes' | 'setCopies' | 'usage' | 'limits'>
 /** The one door. */
 export type SyncIntake = Pick<Intake, 'receiveAll'>
 /** Who has promised to carry what. */

@@ -3,7 +3,7 @@
  * the one door (`intake`), and books what the peer is to be told.
  */
 import { compareBytes } from '#mesh/codec'
-import { decodeEnvelope, type Passage } from '#mesh/envelope'
+import { decodeEnvelope, type Passage, readClassByte } from '#mesh/envelope'
 import { isMeshError, MeshError } from '#mesh/errors'
 import { ADDRESS_BYTES, addressOf, type EnvelopeId } from '#mesh/ids'
 import type { Verdict } from '#mesh/intake'
@@ -15,8 +15,6 @@ import { violation } from './offers.ts'
 /** Offsets in the envelope (DESIGN §6). */
 const CLASS_AT = 1
 const ADDRESS_AT = 2
-const KIND_BITS = 0x3f
-const INBOX_KIND = 1
 const STAMP_AT = ADDRESS_AT + ADDRESS_BYTES
 const STAMP_BYTES = 8
 
@@ -66,7 +64,7 @@ function isOurAddress(books: Books, bytes: Uint8Array): boolean {
 }
 
 function isMail(books: Books, bytes: Uint8Array): boolean {
-  return ((bytes[CLASS_AT] ?? 0) & KIND_BITS) === INBOX_KIND && isOurAddress(books, bytes)
+  return readClassByte(bytes[CLASS_AT] ?? 0)?.kind === 'inbox' && isOurAddress(books, bytes)
 }
 
 /**
@@ -102,6 +100,7 @@ async function verdictsOf({ shared, link }: Books, batch: readonly Arriving[]): 
     return await shared.deps.intake.receiveAll(
       batch.map(({ bytes, passage }) => ({ bytes, passage })),
       link.peer,
+      link.mesh,
     )
   } catch (error) {
     if (!isMeshError(error, 'MESH_STORE_FULL')) throw error

@@ -205,7 +205,7 @@ export class Sender {
       const copies = plan === undefined || meta === undefined ? 0 : owned !== undefined && plan.kind === 'send' ? meta.copies : this.#copiesToOffer(meta, plan)
       if (meta === undefined || copies === 0) continue
       const serving = plan?.kind === 'offer' && plan.least !== undefined ? { serving: { address: meta.address, least: plan.least } } : {}
-      offers.push({ id, classByte: classByteOf(meta.priority, meta.kind), size: meta.size, tell: meta.own, copies, ...serving })
+      offers.push({ id, classByte: classByteOf(meta), size: meta.size, tell: meta.own, copies, ...serving })
       bytes += meta.size
     }
     if (offers.length === 0) return false

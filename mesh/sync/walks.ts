@@ -29,6 +29,14 @@ export function* ownWaiting({ store, ledger }: Pick<ExchangeDeps, 'store' | 'led
   }
 }
 
+/** What others wrote that must not cross a bridge: which of it a peer may get depends on its link, so the two do not reconcile it. */
+export function* confined(store: SyncStore): Iterable<EnvelopeMeta> {
+  for (const id of store.confined()) {
+    const meta = store.meta(id)
+    if (meta !== undefined && !meta.own) yield meta
+  }
+}
+
 /** Everything else by priority, in the order of the store. */
 export function* walkOthers(store: SyncStore, owned: ReadonlySet<Address>): Walk {
   for (const priority of PRIORITIES) {

@@ -44,7 +44,7 @@ export interface MeshNode {
   /** Peers that were caught, with the code. */
   readonly offences: string[]
   /** Writes an envelope to `to`, as `send` does. */
-  write(to: MeshNode, options?: { bytes?: number; priority?: Priority }): Promise<EnvelopeId>
+  write(to: MeshNode, options?: { bytes?: number; priority?: Priority; mayCross?: boolean }): Promise<EnvelopeId>
   /** Writes `count` of 300 bytes each, in one transaction per hundred. */
   writeMany(to: MeshNode, count: number): Promise<EnvelopeId[]>
   /** Acknowledges ids at the inbox of this node. */
@@ -89,10 +89,18 @@ export async function meshNode(name: string, options: MeshNodeOptions = {}): Pro
     options.exchange,
   )
   const hybrid = new HybridClock({ clock })
-  const envelope = (to: Address, bytes: number, priority: Priority) =>
-    signEnvelope(crypto, authorSeed, { priority, kind: 'inbox', address: to, stamp: hybrid.next(), lifetimeS: 86_400, payload: new Uint8Array(bytes) })
-  const storeOwn = async (to: Address, sizes: readonly number[], priority: Priority): Promise<EnvelopeId[]> => {
-    const envelopes = sizes.map((bytes) => envelope(to, bytes, priority))
+  const envelope = (to: Address, bytes: number, priority: Priority, mayCross: boolean) =>
+    signEnvelope(crypto, authorSeed, {
+      priority,
+      mayCross,
+      kind: 'inbox',
+      address: to,
+      stamp: hybrid.next(),
+      lifetimeS: 86_400,
+      payload: new Uint8Array(bytes),
+    })
+  const storeOwn = async (to: Address, sizes: readonly number[], priority: Priority, mayCross = true): Promise<EnvelopeId[]> => {
+    const envelopes = sizes.map((bytes) => envelope(to, bytes, priority, mayCross))
     await db.transaction(async (tx) => {
       for (const own of envelopes) {
         await intake.storeOwn(tx, own)
@@ -145,8 +153,8 @@ export async function meshNode(name: string, options: MeshNodeOptions = {}): Pro
     received,
     offences,
     acknowledge,
-    async write(to, { bytes = 300, priority = 'normal' } = {}) {
-      const [id] = await storeOwn(to.address, [bytes], priority)
+    async write(to, { bytes = 300, priority = 'normal', mayCross = true } = {}) {
+      const [id] = await storeOwn(to.address, [bytes], priority, mayCross)
       if (id === undefined) throw new Error('nothing was written')
       return id
     },
@@ -199,6 +207,11 @@ export interface Joined {
   /** Cuts the link at once, as a cable that is pulled. */
   cut(): void
   close(): Promise<void>
+}
+
+/** Puts a link into a mesh, at both ends. */
+export function inMesh(mesh: string): (link: Link) => Link {
+  return (link) => ({ ...link, mesh })
 }
 
 /** Links two nodes; `wrap` may put something between them and the link. */

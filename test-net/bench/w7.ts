@@ -131,12 +131,13 @@ export async function w7(report: Report): Promise<void> {
 function planned(a: Carrier, b: Carrier, copy: Copy, to: Carrier): number | undefined {
   const { id } = copy.message
   const plan = planFor({
-    meta: { kind: 'inbox', hops: copy.hops, copies: copy.copies },
+    meta: { kind: 'inbox', hops: copy.hops, copies: copy.copies, mayCross: true, own: false, mesh: '' },
     peer: b.device,
     peerOwns: false,
     arrivedFrom: copy.arrivedFrom,
     neighbours: Math.max(a.encounters.recent(), b.encounters.recent()) + 1,
     peerHasCustody: false,
+    mesh: '',
     utility: Math.max(a.encounters.utilityFor(to.inbox), a.best.of(id, 0)),
   })
   if (plan.kind !== 'offer') return undefined

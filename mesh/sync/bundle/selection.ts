@@ -46,11 +46,12 @@ export function selectForBundle(deps: Pick<BundleDeps, 'store' | 'knownDevices'>
 
 function copiesFor(meta: EnvelopeMeta, { only, correspondents }: Audience, neighbours: number): number {
   const isForAll = isAnnounced(meta)
+  if (!meta.mayCross && !meta.own) return 0 // nobody knows in which mesh a stick is read; its author may put it there
   if (only !== undefined && !only.has(meta.address) && !isForAll) return 0
   const half = Math.max(1, Math.floor(meta.copies / 2))
   if (meta.own || only?.has(meta.address) === true || correspondents.has(meta.address)) return isForAll ? meta.copies : half
   // Whoever reads it is as good as a device that is not known: what came on another stick may go on with this one.
-  const plan = planFor({ meta, peer: STICK_LINK, peerOwns: false, arrivedFrom: undefined, neighbours, peerHasCustody: false, utility: 0 })
+  const plan = planFor({ meta, peer: STICK_LINK, peerOwns: false, arrivedFrom: undefined, neighbours, peerHasCustody: false, mesh: meta.mesh, utility: 0 })
   return plan.kind === 'offer' && (plan.least ?? 0) === 0 ? plan.copies : 0 // whom a reader meets is not known either
 }
 
