@@ -90,6 +90,16 @@ describe('commands', () => {
       await assert.rejects(run(`send bob --priority ${said} soup`, api), usage(/no priority.*critical, normal, low/))
   })
 
+  it('send says whether a message may cross a bridge only when somebody said it, and not both', async () => {
+    const api = fakeApi()
+    for (const said of ['', '--no-bridge ', '--bridge ']) await run(`send bob ${said}soup`, api)
+    assert.deepEqual(
+      api.sent.map(({ bridge }) => bridge),
+      [undefined, false, true],
+    )
+    await assert.rejects(run('send bob --bridge --no-bridge soup', api), usage(/exclude each other/))
+  })
+
   it('outbox is a table for people and objects for scripts', async () => {
     const row = { to: 'bob', attempts: 0, since: new Date(Date.now() - 3 * 60_000).toISOString(), custody: [] }
     const rows: OutboxInfo[] = [

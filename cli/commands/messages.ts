@@ -22,7 +22,11 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     summary: 'write to somebody; delivered as soon as there is a way',
     example: "qpq send bob 'the soup is ready'",
     arguments: [TO, { name: 'text', summary: 'what you say; - takes it from standard input', isRest: true }],
-    flags: [{ name: 'priority', value: 'PRIORITY', summary: 'critical, normal, low, or ephemeral (within two minutes or never)' }],
+    flags: [
+      { name: 'priority', value: 'PRIORITY', summary: 'critical, normal, low, or ephemeral (within two minutes or never)' },
+      { name: 'no-bridge', summary: 'nobody else hands it from one mesh to another' },
+      { name: 'bridge', summary: 'others may, whatever the configuration says' },
+    ],
     call: 'send',
     inPlace: 'send',
     run: send,
@@ -60,8 +64,15 @@ async function send({ api, out, json, readText }: CommandContext, input: Input):
       hint: 'send it in parts',
     })
   const priority = priorityOf(input)
-  const answer = await api.send({ to: input.word('to'), text, ...(priority === undefined ? {} : { priority }) })
+  const bridge = bridgeOf(input)
+  const answer = await api.send({ to: input.word('to'), text, ...(priority === undefined ? {} : { priority }), ...(bridge === undefined ? {} : { bridge }) })
   if (json) out.json(answer)
+}
+
+function bridgeOf(input: Input): boolean | undefined {
+  const [yes, no] = [input.isSet('bridge'), input.isSet('no-bridge')]
+  if (yes && no) throw usageError('--bridge and --no-bridge exclude each other', 'leave one of them out')
+  return yes || no ? yes : undefined
 }
 
 /** `low` is what people say; in outbox and on the wire it is called bulk. */

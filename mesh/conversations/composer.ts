@@ -3,13 +3,13 @@
 import { ByteWriter } from '#mesh/codec'
 import type { Contact } from '#mesh/contacts'
 import { SEALED_BOX_OVERHEAD, sealBox } from '#mesh/crypto'
-import { type Envelope, MAX_LIFETIME_S, type Priority, padPayload, type Stamp, signEnvelope } from '#mesh/envelope'
+import { type Envelope, MAX_LIFETIME_S, padPayload, type Stamp, signEnvelope } from '#mesh/envelope'
 import { MeshError } from '#mesh/errors'
 import { bindAuthor, deriveAuthorSeed } from '#mesh/identity'
 import { idBytes, type PersonId } from '#mesh/ids'
 import type { Clock } from '#mesh/ports'
 import { TABLES, type Transaction } from '#mesh/store'
-import type { ConversationsDeps } from './deps.ts'
+import type { ConversationsDeps, SendOptions } from './deps.ts'
 import type { History, MessageRow } from './history.ts'
 import { encodeMessage, type MessageContent } from './message.ts'
 import { sealContext } from './opened.ts'
@@ -32,13 +32,13 @@ export class Composer {
   }
 
   /** A message to a contact. @throws MeshError `MESH_CONTACT_BLOCKED`, `MESH_DEVICE_REVOKED`, `MESH_STORE_FULL` */
-  async message(tx: Transaction, contact: Contact, text: string, priority: Priority): Promise<MessageRow> {
+  async message(tx: Transaction, contact: Contact, text: string, { priority, mayCross }: Required<SendOptions>): Promise<MessageRow> {
     const { self, clock } = this.#deps
     this.#assertAllowed(contact)
     const { person } = contact
     const { seq, heads } = await this.#history.conversation(tx, person)
     const content = { seq: seq + 1, parents: heads, text, composedMs: wallMs(clock) }
-    const envelope = await this.#post(tx, contact, { type: 'message', ...content }, priority)
+    const envelope = await this.#post(tx, contact, { type: 'message', ...content }, { priority, mayCross })
     const row: MessageRow = {
       id: envelope.id,
       stamp: await this.#history.place(tx, envelope.stamp, heads),
@@ -49,6 +49,7 @@ export class Composer {
       state: 'queued',
       by: '',
       isShown: true,
+      ...(mayCross ? {} : { mayCross }),
     }
     this.#history.put(tx, row)
     // What may never arrive is followed by nothing: it would hold up all that comes after it.
@@ -60,7 +61,8 @@ export class Composer {
   /** Tells a person who was added here that we are there, with our card. */
   async request(tx: Transaction, contact: Contact): Promise<void> {
     this.#assertAllowed(contact)
-    const envelope = await this.#post(tx, contact, { type: 'request', seq: 0, parents: [], text: '', composedMs: wallMs(this.#deps.clock) }, 'normal')
+    const request = { type: 'request', seq: 0, parents: [], text: '', composedMs: wallMs(this.#deps.clock) } as const
+    const envelope = await this.#post(tx, contact, request, { priority: 'normal', mayCross: this.#deps.mayCross ?? true })
     this.#history.noteRequest(tx, envelope.id, contact.person)
   }
 
@@ -81,7 +83,7 @@ export class Composer {
     tx: Transaction,
     contact: Contact,
     content: Pick<MessageContent, 'type' | 'seq' | 'parents' | 'text' | 'composedMs'>,
-    priority: Priority,
+    { priority, mayCross }: Required<SendOptions>,
   ): Promise<Envelope> {
     const { crypto, random, self, intake, ledger } = this.#deps
     const { card, mutual } = contact
@@ -93,6 +95,7 @@ export class Composer {
     const stamp = this.stamp(tx)
     const envelope = signEnvelope(crypto, author.seed, {
       priority,
+      mayCross,
       kind: 'inbox',
       address: card.inbox,
       stamp,

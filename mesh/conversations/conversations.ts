@@ -5,7 +5,7 @@
  * never touches a link: what it stores is carried by others, what arrives waits for it in the inbox queue.
  */
 import type { Contact } from '#mesh/contacts'
-import { addressOfKey, MAX_LIFETIME_S, type Priority, signEnvelope } from '#mesh/envelope'
+import { addressOfKey, MAX_LIFETIME_S, signEnvelope } from '#mesh/envelope'
 import { MeshError } from '#mesh/errors'
 import { issueRevocation, type Revocation, readRevocation } from '#mesh/identity'
 import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
@@ -13,7 +13,7 @@ import { type Runnable, startAll } from '#mesh/runtime'
 import type { Transaction } from '#mesh/store'
 import { causalOrder, type Ordered } from './causal-order.ts'
 import { Composer } from './composer.ts'
-import type { ConversationsDeps } from './deps.ts'
+import type { ConversationsDeps, SendOptions } from './deps.ts'
 import { Held } from './held.ts'
 import { History, type MessageRow } from './history.ts'
 import { Inbox } from './inbox.ts'
@@ -115,13 +115,13 @@ export class Conversations implements Runnable {
   }
 
   /**
-   * Sends a text; resolves when it is durable. `ephemeral` is now or never: it lives for two minutes and goes
-   * no further than to who is connected.
+   * Sends a text; resolves when it is durable.
    * @throws MeshError `MESH_TEXT_INVALID`, `MESH_CONTACT_BLOCKED`, `MESH_DEVICE_REVOKED`, `MESH_STORE_FULL`
    */
-  async send(contact: Contact, text: string, priority: Priority = 'normal'): Promise<{ id: EnvelopeId; conversation: PersonId; state: 'queued' }> {
+  async send(contact: Contact, text: string, options: SendOptions = {}): Promise<{ id: EnvelopeId; conversation: PersonId; state: 'queued' }> {
     assertText(text)
-    const { id } = await this.#deps.db.transaction((tx) => this.#composer.message(tx, this.#current(contact), text, priority))
+    const { priority = 'normal', mayCross = this.#deps.mayCross ?? true } = options
+    const { id } = await this.#deps.db.transaction((tx) => this.#composer.message(tx, this.#current(contact), text, { priority, mayCross }))
     return { id, conversation: contact.person, state: 'queued' }
   }
 

@@ -1,5 +1,5 @@
 import type { Contacts } from '#mesh/contacts'
-import type { HybridClock } from '#mesh/envelope'
+import type { HybridClock, Priority } from '#mesh/envelope'
 import type { PersonKeys } from '#mesh/identity'
 import type { DeviceId } from '#mesh/ids'
 import type { Intake } from '#mesh/intake'
@@ -33,4 +33,14 @@ export interface ConversationsDeps {
   readonly hlc: HybridClock
   readonly log: Log
   readonly self: Self
+  /** False: what is written here may not be handed from one mesh to another, unless it says otherwise. */
+  readonly mayCross?: boolean
+}
+
+/** What may be chosen about a message. */
+export interface SendOptions {
+  /** `normal` without a word; `ephemeral` is now or never: it lives for two minutes and goes no further than to who is connected. */
+  readonly priority?: Priority
+  /** Whether anybody may hand it from one mesh to another; as this node is configured without a word. */
+  readonly mayCross?: boolean
 }

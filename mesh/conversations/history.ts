@@ -36,6 +36,8 @@ export interface MessageRow {
   readonly by: string
   /** False while it waits for what it follows, or for its author to be accepted. */
   readonly isShown: boolean
+  /** False on own messages that nobody may hand from one mesh to another. */
+  readonly mayCross?: boolean
 }
 
 /** What the next message of a conversation needs to know. */
@@ -185,9 +187,26 @@ const messageCodec: RowCodec<MessageRow> = {
       STATES.indexOf(row.state),
       row.by,
       row.isShown,
+      ...(row.mayCross === false ? [false] : []),
     ]),
   decode(bytes) {
-    const row = decodeCbor(bytes) as [number, Uint8Array, number, number, boolean, string, string, string, number, Uint8Array, number, number, string, boolean]
+    const row = decodeCbor(bytes) as [
+      number,
+      Uint8Array,
+      number,
+      number,
+      boolean,
+      string,
+      string,
+      string,
+      number,
+      Uint8Array,
+      number,
+      number,
+      string,
+      boolean,
+      boolean?,
+    ]
     return {
       id: envelopeIdOf(row[1]),
       stamp: { ms: row[2], counter: row[3] },
@@ -201,6 +220,7 @@ const messageCodec: RowCodec<MessageRow> = {
       state: STATES[row[11]] ?? 'queued',
       by: row[12],
       isShown: row[13],
+      ...(row[14] === false ? { mayCross: false } : {}),
     }
   },
 }

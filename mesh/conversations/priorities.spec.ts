@@ -14,7 +14,7 @@ describe('priorities of messages', () => {
   afterEach(() => stage.stop())
 
   async function send(from: MeshPerson, to: MeshPerson, priority: Priority): Promise<EnvelopeId> {
-    const { id } = await from.conversations.send(from.contacts.find(to.keys.person), priority, priority)
+    const { id } = await from.conversations.send(from.contacts.find(to.keys.person), priority, { priority })
     return id
   }
 

@@ -30,6 +30,8 @@ export interface ExchangeOptions {
 export interface SessionInfo {
   readonly peer: DeviceId
   readonly address: string
+  /** See `Link.mesh`. */
+  readonly mesh: string
   /** By our wall clock. */
   readonly sinceMs: number
   /** The peer's wall clock minus ours, in ms; `undefined` until its HELLO. Off by up to half a round trip. */
@@ -147,9 +149,10 @@ export class Exchange implements Runnable {
 
   /** The sessions there are. */
   sessions(): SessionInfo[] {
-    return [...this.#sessions].map(([{ books, startedMs, isPeerSynced }, { peer, address }]) => ({
+    return [...this.#sessions].map(([{ books, startedMs, isPeerSynced }, { peer, address, mesh = '' }]) => ({
       peer,
       address,
+      mesh,
       sinceMs: startedMs,
       clockOffsetMs: books.greeted?.clockOffsetMs,
       knownDevices: books.greeted?.knownDevices,

@@ -153,7 +153,7 @@ describe('people with carriage and content', () => {
     const [a, b] = [await start('a'), await start('b')]
     await know(a, b)
     await meet(a, b)
-    await a.carriage.conversations.send(a.carriage.contacts.find('b'), 'now or never', 'ephemeral')
+    await a.carriage.conversations.send(a.carriage.contacts.find('b'), 'now or never', { priority: 'ephemeral' })
     await say(a, 'b', 'some time')
     await clock.advance(20_000)
     await meet(a, b)

@@ -30,6 +30,8 @@ export interface CarriageDeps {
   readonly clock: Clock
   readonly log: Log
   readonly profile: keyof typeof STORE_PROFILES
+  /** See `ConversationsDeps.mayCross`. */
+  readonly mayCross?: boolean
   /** What the store may hold, instead of what the profile says. */
   readonly limits?: StoreLimits
   /** Binary multiaddrs for the card. */
@@ -91,7 +93,7 @@ export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
     card: () => card().bytes,
     historyKey,
   }
-  const conversations = new Conversations({ db, store, intake, ledger, contacts, crypto, random, clock, hlc, log, self })
+  const conversations = new Conversations({ db, store, intake, ledger, contacts, crypto, random, clock, hlc, log, self, mayCross: deps.mayCross ?? true })
   const grant = grantFor(deps)
   const encounterBook = await EncounterBook.open({ db, crypto, random, clock, log, key: historyKey })
   const sync = {

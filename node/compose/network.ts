@@ -5,9 +5,9 @@ import type { Address, DeviceId } from '#mesh/ids'
 import type { Clock, Crypto, Link, Log, Random } from '#mesh/ports'
 import type { Runnable } from '#mesh/runtime'
 import type { NodeOptions } from '#node/config'
-import { LanDiscovery } from '#node/discovery'
+import { LanDiscovery, systemInterfaces } from '#node/discovery'
 import { BoundedDatastore, LanDht, PeopleFinder } from '#node/discovery-dht'
-import { DEFAULT_HOST_LIMITS, Dialer, freePort, Host, ROUTER_HOST_LIMITS, StaticPeers } from '#node/host'
+import { DEFAULT_HOST_LIMITS, Dialer, freePort, Host, Meshes, ROUTER_HOST_LIMITS, StaticPeers } from '#node/host'
 import type { Secrets } from '#node/keystore'
 import { LinkKeeper } from '#node/protocols'
 import { NetworkWatch } from './network-watch.ts'
@@ -62,7 +62,19 @@ export async function makeNetwork(deps: NetworkDeps, options: NodeOptions): Prom
       onPeer: (device, addresses) => dialer.found(device, addresses),
     })
   }
-  const links = lateLinks(() => new LinkKeeper({ libp2p: host.libp2p, device: secrets.device, clock, random, log, attach: deps.attach }))
+  const meshes = new Meshes(options.meshes, systemInterfaces())
+  const links = lateLinks(
+    () =>
+      new LinkKeeper({
+        libp2p: host.libp2p,
+        device: secrets.device,
+        clock,
+        random,
+        log,
+        attach: deps.attach,
+        meshOf: (remote, peer) => meshes.of(remote, peer),
+      }),
+  )
   const peers = new StaticPeers({ host, clock, random, log }, options.peers)
   const onChange = (): void => {
     peers.hurry()

@@ -13,7 +13,6 @@ import type {
   DeviceInfo,
   DoctorReport,
   MessageInfo,
-  MessagePriority,
   NodeApi,
   NodeIdentity,
   NodeStatus,
@@ -100,6 +99,7 @@ export class RunningNodeApi implements NodeApi {
       device,
       ...this.personBehind(device),
       address,
+      ...this.#meshOf(device),
       transport,
       direction,
       sinceS: Math.max(0, Math.floor((clock.now() - sinceMs) / 1_000)),
@@ -188,9 +188,10 @@ export class RunningNodeApi implements NodeApi {
     return found
   }
 
-  async send({ to, text, priority }: { to: string; text: string; priority?: MessagePriority }): Promise<{ id: string; conversation: string; state: 'queued' }> {
+  async send({ to, text, priority, bridge }: Parameters<NodeApi['send']>[0]): Promise<{ id: string; conversation: string; state: 'queued' }> {
     const { contacts, conversations } = this.#deps.carriage
-    return conversations.send(contacts.find(to), text, priority)
+    const options = { ...(priority === undefined ? {} : { priority }), ...(bridge === undefined ? {} : { mayCross: bridge }) }
+    return conversations.send(contacts.find(to), text, options)
   }
 
   async log({ to, since, limit }: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {
@@ -252,6 +253,11 @@ export class RunningNodeApi implements NodeApi {
   /** The name given here to a person. */
   petnameOf(person: PersonId): string | undefined {
     return this.#deps.carriage.contacts.get(person)?.petname
+  }
+
+  #meshOf(device: DeviceId): { mesh?: string } {
+    const mesh = this.#deps.carriage.exchange.sessions().find(({ peer }) => peer === device)?.mesh ?? ''
+    return mesh === '' ? {} : { mesh }
   }
 
   /** The contact that a connected device has proven to collect for. */

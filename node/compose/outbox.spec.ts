@@ -38,7 +38,7 @@ describe('the outbox in hand', () => {
     const [a, b] = await stage.friends()
     const to = a.contacts.find(b.keys.person)
     for (const priority of ['ephemeral', 'bulk', 'normal', 'critical', 'normal'] satisfies Priority[]) {
-      await a.conversations.send(to, priority, priority)
+      await a.conversations.send(to, priority, { priority })
       await stage.clock.advance(1_000)
     }
     const rows = await listOutbox(a, () => undefined)

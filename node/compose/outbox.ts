@@ -11,6 +11,7 @@ interface Waiting {
   readonly entry: OutboxEntry
   readonly person: PersonId | undefined
   readonly sinceMs: number
+  readonly mayCross: boolean
 }
 
 /** The parts that are asked. */
@@ -26,8 +27,8 @@ const MIN_ID_END = 6
  */
 export async function listOutbox(deps: OutboxDeps, nextMsOf: (id: EnvelopeId) => number | undefined): Promise<OutboxInfo[]> {
   const { contacts } = deps
-  return (await waiting(deps)).map(({ entry, person, sinceMs }) =>
-    outboxInfo(entry, { to: person === undefined ? entry.to : (contacts.get(person)?.petname ?? person), sinceMs, nextMs: nextMsOf(entry.id) }),
+  return (await waiting(deps)).map(({ entry, person, sinceMs, mayCross }) =>
+    outboxInfo(entry, { to: person === undefined ? entry.to : (contacts.get(person)?.petname ?? person), sinceMs, nextMs: nextMsOf(entry.id), mayCross }),
   )
 }
 
@@ -43,7 +44,10 @@ export async function clearOutbox(deps: OutboxDeps, { which, dryRun }: { which?:
 
 async function waiting({ ledger, conversations, store }: OutboxDeps): Promise<Waiting[]> {
   const rows = await Promise.all(
-    ledger.list().map(async (entry) => ({ entry, person: await conversations.personOf(entry.id), sinceMs: store.meta(entry.id)?.firstSeenMs ?? 0 })),
+    ledger.list().map(async (entry) => {
+      const meta = store.meta(entry.id)
+      return { entry, person: await conversations.personOf(entry.id), sinceMs: meta?.firstSeenMs ?? 0, mayCross: meta?.mayCross ?? true }
+    }),
   )
   return rows.sort((a, b) => ORDER.indexOf(a.entry.priority) - ORDER.indexOf(b.entry.priority) || a.sinceMs - b.sinceMs)
 }
@@ -65,12 +69,13 @@ function meant({ contacts }: OutboxDeps, all: readonly Waiting[], which: string)
 }
 
 /** @param row.nextMs when this node next dials somebody, or offers this once more, ms since 1970: it then gives away what is `queued`, not what others carry already */
-export function outboxInfo(entry: OutboxEntry, row: { to: string; sinceMs: number; nextMs: number | undefined }): OutboxInfo {
+export function outboxInfo(entry: OutboxEntry, row: { to: string; sinceMs: number; nextMs: number | undefined; mayCross?: boolean }): OutboxInfo {
   const { id, priority, state, attempts, custody } = entry
   return {
     id,
     to: row.to,
     priority,
+    ...(row.mayCross === false ? { bridge: false } : {}),
     state,
     attempts,
     since: timeText(row.sinceMs),

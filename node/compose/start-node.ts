@@ -65,6 +65,7 @@ async function open(options: NodeOptions, undo: Array<() => Promise<void>>, unwi
     clock,
     log,
     profile: options.profile,
+    mayCross: options.mayCross,
     hints: () => late.network?.host.hints ?? [],
     knownDevices: () =>
       new Set([...(late.network?.discovery?.peers() ?? []).map(({ peer }) => peer), ...(late.network?.host.peers() ?? []).map(({ device }) => device)]).size +

@@ -18,7 +18,7 @@ export function contactInfo({ person, petname, card, verified, state }: Contact)
 
 /** @param petnameOf the name given here to a person, if any */
 export function messageInfo(message: MessageView, self: PersonId, petnameOf: (person: PersonId) => string | undefined): MessageInfo {
-  const { id, person, direction, text, composedMs, parents, state, missing } = message
+  const { id, person, direction, text, composedMs, parents, state, missing, mayCross } = message
   const from = direction === 'in' ? person : self
   const petname = direction === 'in' ? petnameOf(person) : undefined
   return {
@@ -30,6 +30,7 @@ export function messageInfo(message: MessageView, self: PersonId, petnameOf: (pe
     text,
     at: timeText(composedMs),
     parents: [...parents],
+    ...(mayCross === false ? { bridge: false } : {}),
     ...(direction === 'out' ? { state } : {}),
     ...(missing > 0 ? { missing } : {}),
   }

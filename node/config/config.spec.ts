@@ -26,6 +26,10 @@ describe('configuration', () => {
       ['profile: big', /one of router, pi, relay/],
       ['sneakernet: {watch: [media]}', /"sneakernet.watch" is a list of folders, each with its whole path/],
       ['sneakernet: {wach: []}', /unknown key "sneakernet.wach"/],
+      ['meshes: [home]', /line 1: "meshes" is a map from names/],
+      ['meshes: {Home: [eth0]}', /a-z, 0-9/],
+      ['meshes: {home: eth0}', /lists of texts/],
+      ['send: {bridge: maybe}', /"send.bridge" is true or false/],
       ['name:', /has no value/],
     ] as const) {
       await assert.rejects(readConfig(text, '/x.yaml'), (error) => isMeshError(error, 'NODE_CONFIG_INVALID') && fault.test(error.message), text)
@@ -39,6 +43,8 @@ describe('configuration', () => {
       profile: 'pi',
       control: {},
       discovery: { lan: true, dht: true },
+      send: { bridge: true },
+      meshes: {},
       sneakernet: { watch: [] },
       log: {},
     })

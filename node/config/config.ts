@@ -8,6 +8,9 @@ import { CONFIG_KEYS, type Config, type Rule } from './schema.ts'
 /** A file larger than this is not a configuration; bytes. */
 const MAX_CONFIG_BYTES = 65_536
 const MAX_PORT = 65_535
+/** Characters of the name of a mesh; it is stored beside what must not leave it. */
+const MAX_MESH_NAME = 32
+const MESH_NAME = /^[a-z0-9-]{1,32}$/
 
 /** Reads every configuration file there is, or only `file`; later ones win key by key. */
 export async function loadConfig(file: string | undefined, dirs: readonly string[] = configDirs()): Promise<Config> {
@@ -66,6 +69,8 @@ function merge(base: Config, over: Config): Config {
   if (base.control !== undefined) merged.control = { ...base.control, ...over.control }
   if (base.discovery !== undefined) merged.discovery = { ...base.discovery, ...over.discovery }
   if (base.sneakernet !== undefined) merged.sneakernet = { ...base.sneakernet, ...over.sneakernet }
+  if (base.send !== undefined) merged.send = { ...base.send, ...over.send }
+  if (base.meshes !== undefined) merged.meshes = { ...base.meshes, ...over.meshes }
   if (base.log !== undefined) merged.log = { ...base.log, ...over.log }
   return merged
 }
@@ -104,7 +109,7 @@ export async function readConfig(text: string, file: string): Promise<Config> {
         values[key] = section(pair.value, rule.keys, full)
       } else {
         const value = checkedValue(rule, (pair.value as { toJSON(): unknown }).toJSON())
-        if (typeof value === 'object' && 'fault' in value) throw invalid(file, lineOf(pair.key), `"${full}" ${value.fault}`)
+        if (typeof value === 'object' && 'fault' in value && typeof value.fault === 'string') throw invalid(file, lineOf(pair.key), `"${full}" ${value.fault}`)
         values[key] = value
       }
     }
@@ -113,7 +118,10 @@ export async function readConfig(text: string, file: string): Promise<Config> {
   return section(document.contents, CONFIG_KEYS, '') as Config
 }
 
-function checkedValue(rule: Exclude<Rule, { kind: 'section' }>, value: unknown): string | number | boolean | string[] | { fault: string } {
+function checkedValue(
+  rule: Exclude<Rule, { kind: 'section' }>,
+  value: unknown,
+): string | number | boolean | string[] | Record<string, string[]> | { fault: string } {
   switch (rule.kind) {
     case 'text':
       return typeof value === 'string' && value !== '' ? value : { fault: 'is a text (put it in quotes)' }
@@ -121,6 +129,8 @@ function checkedValue(rule: Exclude<Rule, { kind: 'section' }>, value: unknown):
       return typeof value === 'boolean' ? value : { fault: 'is true or false' }
     case 'texts':
       return Array.isArray(value) && value.every((item): item is string => typeof item === 'string') ? value : { fault: 'is a list of texts' }
+    case 'named-texts':
+      return isNamedTexts(value) ? value : { fault: `is a map from names (a-z, 0-9 and -, at most ${MAX_MESH_NAME}) to lists of texts` }
     case 'folders':
       return Array.isArray(value) && value.every((item): item is string => typeof item === 'string' && item.startsWith('/'))
         ? value
@@ -132,6 +142,13 @@ function checkedValue(rule: Exclude<Rule, { kind: 'section' }>, value: unknown):
       if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_PORT) return value
       return { fault: `is a port from 0 to ${MAX_PORT}${rule.mayBeOff ? ' or off' : ''}` }
   }
+}
+
+function isNamedTexts(value: unknown): value is Record<string, string[]> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return Object.entries(value).every(
+    ([name, texts]) => MESH_NAME.test(name) && Array.isArray(texts) && texts.every((text) => typeof text === 'string' && text !== ''),
+  )
 }
 
 function invalid(file: string, line: number, fault: string): MeshError {

@@ -34,6 +34,10 @@ export interface NodeOptions {
   /** Control API over HTTP on loopback; the Unix socket is always there. */
   readonly control: { readonly port: number | 'off'; readonly isPortGiven: boolean }
   readonly discovery: { readonly lan: boolean; readonly dht: boolean }
+  /** False: others may not hand own messages from one mesh to another, unless a message says otherwise. */
+  readonly mayCross: boolean
+  /** By mesh, its interfaces, networks and devices. */
+  readonly meshes: Readonly<Record<string, readonly string[]>>
   /** Folders whose bundles are read by themselves; absolute. */
   readonly watchFolders: readonly string[]
   /** Where log lines (one JSON object each, with its line feed) go. */
@@ -83,6 +87,8 @@ export function nodeOptions(
     profile: flags.profile ?? config.profile ?? 'pi',
     control: { port: controlPort ?? DEFAULT_CONTROL_PORT, isPortGiven: controlPort !== undefined },
     discovery: { lan: flags.discovery ?? config.discovery?.lan ?? true, dht: flags.discovery ?? config.discovery?.dht ?? true },
+    mayCross: config.send?.bridge ?? true,
+    meshes: config.meshes ?? {},
     watchFolders: [...new Set([...(config.sneakernet?.watch ?? []), ...(flags.watchFolders ?? [])])],
     log: { level: flags.logLevel ?? config.log?.level ?? log.level, write: log.write },
     ...callbacks,

@@ -23,6 +23,9 @@ export interface Config {
   passphraseFile?: string
   control?: { port?: number | 'off' }
   discovery?: { lan?: boolean; dht?: boolean }
+  send?: { bridge?: boolean }
+  /** By name, what belongs to a mesh: interfaces, addresses with or without a prefix length, devices. */
+  meshes?: Record<string, string[]>
   log?: { level?: LogLevel }
   sneakernet?: { watch?: string[] }
 }
@@ -35,6 +38,8 @@ export type Rule =
   | { readonly kind: 'folders' }
   | { readonly kind: 'switch' }
   | { readonly kind: 'choice'; readonly of: readonly string[] }
+  /** Texts by names that the owner chooses. */
+  | { readonly kind: 'named-texts' }
   | { readonly kind: 'section'; readonly keys: Readonly<Record<string, Rule>> }
 
 /** Every key there is. */
@@ -47,6 +52,8 @@ export const CONFIG_KEYS: Readonly<Record<keyof Config, Rule>> = {
   passphraseFile: { kind: 'text' },
   control: { kind: 'section', keys: { port: { kind: 'port', mayBeOff: true } } },
   discovery: { kind: 'section', keys: { lan: { kind: 'switch' }, dht: { kind: 'switch' } } },
+  send: { kind: 'section', keys: { bridge: { kind: 'switch' } } },
+  meshes: { kind: 'named-texts' },
   log: { kind: 'section', keys: { level: { kind: 'choice', of: LOG_LEVELS } } },
   sneakernet: { kind: 'section', keys: { watch: { kind: 'folders' } } },
 }
@@ -89,6 +96,18 @@ discovery:
   lan: true
   # Asking the distributed table for people behind more than one hop.
   dht: true
+
+send:
+  # Whether others may hand your messages from one mesh to another (see meshes); for one message: send --no-bridge.
+  bridge: true
+
+# For a node with neighbours in several meshes: what belongs to which. A mesh is a name of yours with interfaces, networks
+# and devices; a device counts before a network, the smaller network before the larger one, and both before an
+# interface. The rest is one mesh without a name. Messages cross between meshes unless their author does not want it.
+meshes: {}
+#  home: [eth0, 192.168.1.0/24]
+#  street: [wlan0]
+#  overlay: ['200::/7', 12D3KooWExample]
 
 sneakernet:
   # Bundles (*.qpqb) that appear in these folders, or in a folder right below one, are read by themselves.

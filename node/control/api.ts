@@ -26,8 +26,11 @@ export interface NodeApi {
   /** Revokes a device of this person for ever; the revocation travels to everybody who knows the person. */
   deviceRevoke(params: { device: string }): Promise<DeviceInfo>
 
-  /** Answered when the message is durable. `priority` is `normal` unless said otherwise. */
-  send(params: { to: string; text: string; priority?: MessagePriority }): Promise<{ id: string; conversation: string; state: 'queued' }>
+  /**
+   * Answered when the message is durable. `priority` is `normal` unless said otherwise; `bridge` says whether others may
+   * hand it from one mesh to another, and is as the node is configured unless said.
+   */
+  send(params: { to: string; text: string; priority?: MessagePriority; bridge?: boolean }): Promise<{ id: string; conversation: string; state: 'queued' }>
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]>
   /** What waits, the most urgent first, and of the equally urgent the oldest. */
   outbox(): Promise<OutboxInfo[]>
@@ -144,6 +147,8 @@ export interface PeerInfo {
   person?: string
   petname?: string
   address: string
+  /** The mesh that the link belongs to, when it has a name (see `meshes` in the configuration). */
+  mesh?: string
   transport: string
   direction: 'inbound' | 'outbound'
   sinceS: number
@@ -203,6 +208,8 @@ export interface MessageInfo {
   text: string
   at: string
   parents: string[]
+  /** Only on own messages that nobody may hand from one mesh to another. */
+  bridge?: false
   /** Only on messages this person sent. */
   state?: DeliveryState
   /** Number of messages that this one follows and that have not arrived. */
@@ -219,6 +226,8 @@ export interface OutboxInfo {
   id: string
   to: string
   priority: MessagePriority
+  /** Only when nobody may hand it from one mesh to another. */
+  bridge?: false
   state: 'queued' | 'carried'
   attempts: number
   /** When it was written, by this node's clock. */

@@ -128,7 +128,7 @@ export class ControlClient implements NodeApi {
   deviceRevoke(params: { device: string }): Promise<DeviceInfo> {
     return this.#call('deviceRevoke', params)
   }
-  send(params: { to: string; text: string; priority?: MessagePriority }): Promise<{ id: string; conversation: string; state: 'queued' }> {
+  send(params: { to: string; text: string; priority?: MessagePriority; bridge?: boolean }): Promise<{ id: string; conversation: string; state: 'queued' }> {
     return this.#call('send', params)
   }
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {

@@ -22,6 +22,7 @@ export type Call = (api: NodeApi) => Promise<unknown>
 const who = z.string().min(1).max(512)
 /** 32 KiB of UTF-8 are at most this many characters; content measures the bytes. */
 const text = z.string().max(32_768)
+const priority = z.enum(['critical', 'normal', 'bulk', 'ephemeral'])
 /** Linux takes paths of up to 4,096 bytes. */
 const path = z
   .string()
@@ -62,8 +63,13 @@ const METHODS: Readonly<Record<MethodName, (raw: unknown) => Call>> = {
   ),
   deviceList: method(none, (api) => api.deviceList()),
   deviceRevoke: method(z.strictObject({ device: z.string().min(1).max(128) }), (api, params) => api.deviceRevoke(params)),
-  send: method(z.strictObject({ to: who, text, priority: z.enum(['critical', 'normal', 'bulk', 'ephemeral']).optional() }), (api, params) =>
-    api.send({ to: params.to, text: params.text, ...(params.priority === undefined ? {} : { priority: params.priority }) }),
+  send: method(z.strictObject({ to: who, text, priority: priority.optional(), bridge: z.boolean().optional() }), (api, params) =>
+    api.send({
+      to: params.to,
+      text: params.text,
+      ...(params.priority === undefined ? {} : { priority: params.priority }),
+      ...(params.bridge === undefined ? {} : { bridge: params.bridge }),
+    }),
   ),
   log: method(z.strictObject({ to: who, since: z.string().max(128).optional(), limit: z.int().min(1).max(10_000).optional() }), (api, { to, since, limit }) =>
     api.log({ to, ...(since === undefined ? {} : { since }), ...(limit === undefined ? {} : { limit }) }),

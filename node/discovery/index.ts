@@ -1,4 +1,4 @@
-export { type Ip, isLinkLocal, isLoopback, isSameIp, isWithin, parseIp } from './ip.ts'
+export { type Ip, isLinkLocal, isLoopback, isOnLink, isSameIp, isWithin, parseIp } from './ip.ts'
 export {
   type AddressView,
   type KnownPeer,
@@ -6,7 +6,7 @@ export {
   type LanDiscoveryDeps,
   type LanDiscoveryOptions,
 } from './lan-discovery.ts'
-export { linkLocalTcp } from './link-local-tcp.ts'
+export { linkLocalTcp, zoneOfSocket } from './link-local-tcp.ts'
 export type {
   DatagramSource,
   Interfaces,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { Server, Socket } from 'node:net'
 import type { Logger } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import { hostWithZone, linkLocalTcp } from './link-local-tcp.ts'
+import { hostWithZone, linkLocalTcp, zoneOfSocket } from './link-local-tcp.ts'
 
 const silent = Object.assign(() => undefined, { error: () => undefined, trace: () => undefined, enabled: false })
 const logger: Logger = Object.assign(silent, { newScope: () => logger })
@@ -21,7 +21,19 @@ describe('TCP to link-local addresses', () => {
     const [first] = listener.server.listeners('connection')
     const socket = new Socket()
     Object.defineProperty(socket, 'remoteAddress', { value: 'fe80::1%eth0', configurable: true })
+    Object.defineProperty(socket, 'remotePort', { value: 7717 })
     first?.call(listener.server, socket)
     assert.equal(socket.remoteAddress, 'fe80::1')
+    assert.equal(zoneOfSocket('fe80::1', 7717), 'eth0')
+    assert.equal(zoneOfSocket('fe80::1', 7718), undefined)
+    const twin = new Socket()
+    Object.defineProperty(twin, 'remoteAddress', { value: 'fe80::1%wlan0', configurable: true })
+    Object.defineProperty(twin, 'remotePort', { value: 7717 })
+    first?.call(listener.server, twin)
+    assert.equal(zoneOfSocket('fe80::1', 7717), undefined, 'on two interfaces at once')
+    twin.emit('close')
+    assert.equal(zoneOfSocket('fe80::1', 7717), 'eth0')
+    socket.emit('close')
+    assert.equal(zoneOfSocket('fe80::1', 7717), undefined)
   })
 })

@@ -5,7 +5,8 @@
  * it leaves the zone out (the system then takes the first interface, which is right by luck), and when it
  * is dialled from `fe80::1%eth0` it cannot write that as a multiaddr and drops the connection, which the
  * other side sees as "Encryption failed". On a LAN with only link-local IPv6 nobody can connect. So the
- * host to dial is given with its zone, and an accepted socket shows its remote address without one.
+ * host to dial is given with its zone, and an accepted socket shows its remote address without one; the zone is
+ * remembered by address and port, as long as the socket is open.
  */
 import { Server, type Socket } from 'node:net'
 import type { Listener, Transport } from '@libp2p/interface'
@@ -43,7 +44,25 @@ function withoutZones(listener: Listener): Listener {
   return listener
 }
 
+/** Zones of accepted sockets, by remote address and port; of all hosts in this process. */
+const zones = new Map<string, string[]>()
+
+/** The zone of the accepted socket with this remote address and port; `undefined` when there is none, or two in different zones. */
+export function zoneOfSocket(address: string, port: number): string | undefined {
+  const found = new Set(zones.get(`${address} ${port}`))
+  const [zone] = found
+  return found.size === 1 ? zone : undefined
+}
+
 function dropZone(socket: Socket): void {
   const [address, zone] = socket.remoteAddress?.split('%') ?? []
-  if (zone !== undefined) Object.defineProperty(socket, 'remoteAddress', { value: address, configurable: true })
+  if (address === undefined || zone === undefined) return
+  Object.defineProperty(socket, 'remoteAddress', { value: address, configurable: true })
+  const name = `${address} ${socket.remotePort}`
+  zones.set(name, [...(zones.get(name) ?? []), zone])
+  socket.once('close', () => {
+    const left = zones.get(name) ?? []
+    left.splice(left.indexOf(zone), 1)
+    if (left.length === 0) zones.delete(name)
+  })
 }

@@ -2,6 +2,7 @@ export { type DialCount, Dialer, type DialerDeps, type DialTarget } from './dial
 export { hintText } from './hints.ts'
 export { Host, type HostDeps, type HostOptions, type HostPeer, type PeerEvent } from './host.ts'
 export { DEFAULT_HOST_LIMITS, type HostLimits, ROUTER_HOST_LIMITS } from './limits.ts'
+export { Meshes } from './meshes.ts'
 export type { NeighbourView } from './neighbour-views.ts'
 export { isNodeAddress } from './node-address.ts'
 export { freePort } from './ports.ts'

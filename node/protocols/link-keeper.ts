@@ -25,6 +25,8 @@ export interface LinkKeeperDeps {
   readonly log: Log
   /** Runs the exchange on a link; resolves when it has ended, for whatever reason. */
   readonly attach: (link: Link) => Promise<void>
+  /** The mesh of a connection, see `Link.mesh`; the one without a name unless given. */
+  readonly meshOf?: (remote: string, peer: DeviceId) => string
 }
 
 /** First and longest pause before a stream is opened again while the connection lives, ms. */
@@ -94,7 +96,7 @@ export class LinkKeeper implements Runnable {
       stream.abort(new Error('this device opens the link'))
       return
     }
-    await this.#run(streamLink(stream, connection))
+    await this.#run(this.#linkOf(stream, connection, peer))
   }
 
   #open(peerId: PeerId): void {
@@ -125,7 +127,7 @@ export class LinkKeeper implements Runnable {
         const stream = await libp2p.dialProtocol(peerId, SYNC_PROTOCOL, { signal: AbortSignal.any([signal, AbortSignal.timeout(OPEN_MS)]) })
         const connection = libp2p.getConnections(peerId).find((candidate) => candidate.streams.includes(stream))
         if (connection === undefined || signal.aborted) stream.abort(new Error('the connection is gone'))
-        else await this.#run(streamLink(stream, connection))
+        else await this.#run(this.#linkOf(stream, connection, peer))
         hurry = this.#hurry.signal // what changed while the link was open is over
       } catch (error) {
         if (signal.aborted) return
@@ -135,6 +137,10 @@ export class LinkKeeper implements Runnable {
       await clock.sleep(pauseMs / 2 + randomBelow(random, pauseMs), AbortSignal.any([signal, hurry]))
       if (hurry.aborted) pauseMs = RETRY_MIN_MS
     }
+  }
+
+  #linkOf(stream: Stream, connection: Connection, peer: DeviceId): Link {
+    return streamLink(stream, connection, { mesh: this.#deps.meshOf?.(connection.remoteAddr.toString(), peer) ?? '' })
   }
 
   /** Runs the exchange; the newest link of a peer is the one that counts. */

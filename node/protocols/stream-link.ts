@@ -25,13 +25,15 @@ const CLOSE_MS = 5_000
 /** The session has its own idea of an idle link; libp2p's two minutes would end every quiet one. ms, one day. */
 const INACTIVITY_MS = 86_400_000
 
-/** What can be tuned, for tests. */
+/** What else is known of a link, and what tests tune. */
 interface StreamLinkOptions {
   readonly stallMs?: number
+  /** See `Link.mesh`. */
+  readonly mesh?: string
 }
 
 /** Wraps an open stream; `connection` has proven who the peer is. */
-export function streamLink(stream: Stream, connection: Connection, { stallMs = STALL_MS }: StreamLinkOptions = {}): Link {
+export function streamLink(stream: Stream, connection: Connection, { stallMs = STALL_MS, mesh = '' }: StreamLinkOptions = {}): Link {
   const reader = new FrameReader(stream)
   stream.inactivityTimeout = INACTIVITY_MS
   let queue: Promise<void> = Promise.resolve()
@@ -42,6 +44,7 @@ export function streamLink(stream: Stream, connection: Connection, { stallMs = S
   return {
     peer: parseDeviceId(connection.remotePeer.toString()),
     address: connection.remoteAddr.toString(),
+    mesh,
     send(frame) {
       const framed = frameWithLength(frame)
       queue = queue.then(() => sendNow(stream, framed, stallMs, abort))
