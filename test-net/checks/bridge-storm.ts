@@ -10,9 +10,12 @@
  *
  * - per bridge link: of the worst link; above 1 is the same message twice over one link;
  * - per node: of the node that got most, over all its bridge links; 3 would be every bridge giving it the same.
+ *
+ * Then 50 messages that must not cross, to somebody in the other LAN: everybody in theirs carries them, the bridges too,
+ * and none is ever sent to a node that is only in the other one.
  */
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { eventually, introduce, Person, withStreet } from './people.ts'
@@ -20,17 +23,21 @@ import { eventually, introduce, Person, withStreet } from './people.ts'
 const MESSAGES = Number(process.argv[2] ?? '1000')
 const LIMIT = 1.2
 const BRIDGES = 3
+const CONFINED = 50
+const CONFIG = 'meshes:\n  one: [eth0]\n  two: [wlan0]\n'
 /** Requests to a node that may wait at once. */
 const AT_ONCE = 16
 
 await withStreet('bridge-storm', async ({ lab, lan1, lan2, root }) => {
-  const person = async (name: string): Promise<Person> => {
+  const config = join(root, 'bridge.yaml')
+  await writeFile(config, CONFIG)
+  const person = async (name: string, args: readonly string[] = []): Promise<Person> => {
     const env = { NODE_OPTIONS: `--import ${pathToFileURL(join(import.meta.dirname, 'tap.ts')).href}`, QPQ_TAP: join(root, `${name}.tap`) }
-    return new Person(name, await lab.addNode(name), root, [], env)
+    return new Person(name, await lab.addNode(name), root, args, env)
   }
   const [sender1, receiver1, sender2, receiver2] = [await person('s1'), await person('r1'), await person('s2'), await person('r2')]
   const bridges: Person[] = []
-  for (let i = 1; i <= BRIDGES; i++) bridges.push(await person(`b${i}`))
+  for (let i = 1; i <= BRIDGES; i++) bridges.push(await person(`b${i}`, ['--config', config]))
   for (const one of [sender1, receiver1]) await one.space.join(lan1)
   for (const two of [sender2, receiver2]) await two.space.join(lan2)
   for (const bridge of bridges) {
@@ -41,10 +48,16 @@ await withStreet('bridge-storm', async ({ lab, lan1, lan2, root }) => {
   await Promise.all(all.map((one) => one.up()))
   await introduce(sender1, receiver2)
   await introduce(sender2, receiver1)
+  await introduce(sender1, sender2)
   await eventually('everybody is linked to everybody within reach', async () => {
     const counts = await Promise.all(all.map(async (one) => new Set((await one.api.peers()).map(({ device }) => device)).size))
     return counts.every((count, i) => count === (i < 4 ? BRIDGES + 1 : BRIDGES + 3)) ? true : undefined
   })
+
+  for (const bridge of bridges) {
+    const meshes = (await bridge.api.peers()).map(({ mesh }) => mesh)
+    assert.ok(meshes.filter((mesh) => mesh === 'one').length >= 2 && meshes.filter((mesh) => mesh === 'two').length >= 2, `${bridge.name}: ${meshes.join()}`)
+  }
 
   const started = performance.now()
   const half = Math.ceil(MESSAGES / 2)
@@ -72,9 +85,16 @@ await withStreet('bridge-storm', async ({ lab, lan1, lan2, root }) => {
   assert.ok(worstLink <= LIMIT, `${worstLink} copies of a message over one bridge link`)
   assert.ok(worstNode <= LIMIT, `${worstNode} copies of a message over all bridge links of one node`)
 
+  await confined(sender1, sender2, [receiver1, ...bridges])
+  const elsewhere = await Promise.all([sender2, receiver2].map((node) => taps(node, root)))
+  const outbox = await sender1.api.outbox()
+  const strayed = elsewhere.flat().filter(({ id }) => outbox.some((waiting) => waiting.id === id)).length
+  assert.equal(outbox.length, CONFINED)
+  assert.equal(strayed, 0, 'what must not cross was never sent to anybody in the other LAN')
+
   await Promise.all(all.map((one) => one.down()))
   console.log(
-    `bridge-storm: ${2 * half} messages over ${BRIDGES} bridges in ${seconds.toFixed(1)} s, each shown once; copies of a message per bridge link at most ${worstLink.toFixed(2)}, per node at most ${worstNode.toFixed(2)}`,
+    `bridge-storm: ${2 * half} messages over ${BRIDGES} bridges in ${seconds.toFixed(1)} s, each shown once; copies of a message per bridge link at most ${worstLink.toFixed(2)}, per node at most ${worstNode.toFixed(2)}; ${CONFINED} that must not cross did not`,
   )
 })
 
@@ -86,6 +106,21 @@ async function sendAll(from: Person, to: Person, count: number): Promise<Set<str
     for (const { id } of await Promise.all(texts.map((text) => from.api.send({ to: to.name, text })))) ids.add(id)
   }
   return ids
+}
+
+/** Writes messages that must not cross, and waits until everybody in reach carries them and what was written later has crossed. */
+async function confined(from: Person, to: Person, carriers: readonly Person[]): Promise<void> {
+  for (let i = 0; i < CONFINED; i++) await from.api.send({ to: to.name, text: `here only ${i}`, bridge: false })
+  await eventually('everybody in reach carries what must not cross', async () => {
+    const waiting = await from.api.outbox()
+    return waiting.length === CONFINED && waiting.every(({ bridge, custody }) => bridge === false && custody.length >= carriers.length) ? true : undefined
+  })
+  await to.api.send({ to: from.name, text: 'anything new?' })
+  await from.api.send({ to: to.name, text: 'not that I know', bridge: true })
+  await eventually('what may cross does', async () => {
+    const [heard, answered] = [await from.log(to), await to.log(from)]
+    return heard.some(({ text }) => text === 'anything new?') && answered.some(({ text }) => text === 'not that I know') ? true : undefined
+  })
 }
 
 /** Waits until the reader has every message once and the writer knows it. */
