@@ -27,7 +27,7 @@ export const DEFAULT_RATES: RateLimits = {
   link: { perSecond: 1_000, burst: 50_000 },
   author: { perSecond: 100, burst: 20_000 },
   scope: { perSecond: 100, burst: 20_000 },
-  knock: { perSecond: 50, burst: 2_000 },
+  knock: { perSecond: 50, burst: 500 },
 }
 
 /** Keys of one kind that are remembered; about 160 bytes each. */
