@@ -84,8 +84,13 @@ export class Contacts {
 
   /** True for inboxes of contacts, and keys they write with: everybody else is a stranger to the store. */
   isFriend(author: AuthorKey, address: Address): boolean {
+    return this.#inboxes.has(address) || this.isFriendsKey(author)
+  }
+
+  /** True for keys that contacts write with to this person. */
+  isFriendsKey(author: AuthorKey): boolean {
     const person = this.#authors.get(author)
-    return this.#inboxes.has(address) || (person !== undefined && this.#contacts.get(person)?.state === 'contact')
+    return person !== undefined && this.#contacts.get(person)?.state === 'contact'
   }
 
   /** The person whose announcements go to `address`, if we listen to them. */

@@ -165,7 +165,7 @@ describe('own receipts', () => {
       bob.store.put(tx, own, anArrival({ own: true }))
       bob.store.put(tx, anEnvelope({ priority: 'critical' }), anArrival({ pinned: true }))
     })
-    const makeRoom = (priority: 'critical' | 'normal'): Promise<boolean> => bob.db.transaction((tx) => bob.store.makeRoom(tx, 100, priority))
+    const makeRoom = (priority: 'critical' | 'normal'): Promise<boolean> => bob.db.transaction((tx) => bob.store.makeRoom(tx, 100, priority, true))
     assert.equal(await makeRoom('normal'), false, 'a receipt is more urgent than a message')
     assert.equal(await makeRoom('critical'), true)
     assert.deepEqual([bob.store.has(critical.id), bob.store.has(receipt.id)], [false, true])

@@ -190,6 +190,7 @@ async function open(life: Life): Promise<void> {
     crypto: fakeCrypto(),
     isOwned: (address) => address === OWNED,
     isFriend: () => false,
+    isFriendsKey: () => false,
     onRetracted: (tx, { ids }) => void ledger.settle(tx, ids),
   })
 }

@@ -147,6 +147,17 @@ describe('intake', () => {
     assert.equal(brief(await intake.receive(anEnvelope({ author: 5, address: OWNED }).bytes, ORIGIN)), 'accept')
   })
 
+  it('keeps room for what is written here, whatever strangers write to contacts, and pins half of the store for them at most', async () => {
+    const to = [anAddress(1), anAddress(2), anAddress(3)]
+    const limits = { maxBytes: 1e9, maxEnvelopes: 100, scope: { bytes: 1e9, count: 50 }, author: { bytes: 1e9, count: 50 }, link: { bytes: 1e9, count: 1_000 } }
+    const { intake, store, db } = await door({ limits, deps: { isFriend: (_author: AuthorKey, address: Address) => to.includes(address) } })
+    for (let i = 0; i < 300; i++) await intake.receive(anEnvelope({ author: i % 40, address: to[i % 3] ?? OWNED, bytes: i }).bytes, ORIGIN)
+    assert.equal(store.usageOf('others').count, 90)
+    assert.equal(store.usageOf('pinned').count, 50)
+    for (let i = 0; i < 30; i++) await db.transaction((tx) => intake.storeOwn(tx, anEnvelope({ author: 99, address: to[0] ?? OWNED, bytes: i })))
+    assert.equal(store.usage().envelopes, 100)
+  })
+
   it('lets nobody spend the tokens of an author in whose name he cannot sign', async () => {
     const rates = { link: { perSecond: 1, burst: 1_000 }, author: { perSecond: 1, burst: 1 }, scope: { perSecond: 1, burst: 1 } }
     const { intake } = await door({ options: { rates } })
@@ -324,7 +335,19 @@ async function door({ limits = {}, options = {}, deps = {}, friends = [], level 
   const { db, store, clock } = await memoryStore({ limits, level, ...time })
   const crypto: FakeCrypto = fakeCrypto()
   const known = new Set<AuthorKey>(friends.map((author) => anEnvelope({ author }).author))
-  const intake = new Intake({ db, store, crypto, clock, isOwned: (address) => address === OWNED, isFriend: (author) => known.has(author), ...deps }, options)
+  const intake = new Intake(
+    {
+      db,
+      store,
+      crypto,
+      clock,
+      isOwned: (address) => address === OWNED,
+      isFriend: (author) => known.has(author),
+      isFriendsKey: (author) => known.has(author),
+      ...deps,
+    },
+    options,
+  )
   const events: MeshEvent[] = []
   db.subscribe((event) => events.push(event))
   return { intake, db, store, clock, crypto, events }

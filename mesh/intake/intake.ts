@@ -2,7 +2,7 @@ import { addressOfKey, decodeEnvelope, type Envelope, expiryOf, isEnvelopeSigned
 import { type ErrorCode, isMeshError, MeshError } from '#mesh/errors'
 import { type Address, type AuthorKey, type DeviceId, type EnvelopeId, idBytes } from '#mesh/ids'
 import { type Clock, type Crypto, MAX_FRAME_BYTES } from '#mesh/ports'
-import { type Database, type EnvelopeMeta, type EnvelopeStore, expiryWithin, TABLES, type Transaction } from '#mesh/store'
+import { type Database, type EnvelopeMeta, type EnvelopeStore, expiryWithin, PINNED_SHARE, TABLES, type Transaction } from '#mesh/store'
 import type { Candidate } from './candidate.ts'
 import { InFlight } from './in-flight.ts'
 import { fitsQuotas } from './quota.ts'
@@ -20,6 +20,8 @@ export interface IntakeDeps {
   readonly isOwned: (address: Address) => boolean
   /** True when the author or the address is somebody known; everybody else is a stranger. */
   readonly isFriend: (author: AuthorKey, address: Address) => boolean
+  /** True for keys that somebody known writes with. */
+  readonly isFriendsKey: (author: AuthorKey) => boolean
   /** Joins the transaction in which an envelope is stored: custody rows, outbox rows. */
   readonly onAccepted?: (tx: Transaction, meta: EnvelopeMeta) => Promise<void> | void
   /** Joins the transaction in which a receipt is applied: outbox rows go, messages become `delivered`. */
@@ -89,7 +91,7 @@ export class Intake {
   async storeOwn(tx: Transaction, envelope: Envelope, copies = this.#initialCopies): Promise<EnvelopeMeta> {
     const candidate = withRetraction(this.#candidateOf(envelope, { ...OWN_PASSAGE, copies }, 'self'))
     await this.#retract(tx, candidate)
-    if (!this.#deps.store.makeRoom(tx, envelope.bytes.length, envelope.priority)) {
+    if (!this.#deps.store.makeRoom(tx, envelope.bytes.length, envelope.priority, true)) {
       throw new MeshError('MESH_STORE_FULL', 'the store is full of own mail that waits to be carried', {
         detail: { limitBytes: this.#deps.store.limits.maxBytes },
         hint: 'Raise the limit of the store, or wait until a neighbour has taken what waits.',
@@ -176,7 +178,7 @@ export class Intake {
     if (refusal !== undefined) return ignored(refusal)
     if (!arrival.own && !fitsQuotas(store, candidate, this.#freedBy(tx, candidate))) return ignored('quota')
     if (candidate.retracts.length > 0) await this.#retract(tx, candidate) // first: it may make the room that the receipt needs
-    if (!store.makeRoom(tx, envelope.bytes.length, envelope.priority)) return ignored('full')
+    if (!store.makeRoom(tx, envelope.bytes.length, envelope.priority, arrival.own)) return ignored('full')
     const stored = this.#put(tx, candidate)
     if (stored instanceof Promise) await stored
     return { kind: 'accept', envelope, queued: candidate.isOwned }
@@ -224,15 +226,31 @@ export class Intake {
     const { address, author } = envelope
     const own = link === 'self'
     const isOwned = this.#deps.isOwned(address)
-    const isFriend = own || this.#deps.isFriend(author, address)
+    const isKnownAuthor = own || this.#deps.isFriendsKey(author)
+    const isFriend = isKnownAuthor || this.#deps.isFriend(author, address)
     const { hops, copies, ageS } = passage
     return {
       envelope,
       isOwned,
-      isKnown: isFriend || (isOwned && addressOfKey(idBytes(author)) === address),
+      isKnown: isKnownAuthor || ((isOwned || isFriend) && addressOfKey(idBytes(author)) === address),
       retracts: [],
-      arrival: { hops, copies, ageS, from: own ? undefined : link, own, pinned: isFriend, stranger: !isFriend && !isOwned },
+      arrival: {
+        hops,
+        copies,
+        ageS,
+        from: own ? undefined : link,
+        own,
+        pinned: isKnownAuthor || (isFriend && this.#mayPin()),
+        stranger: !isFriend && !isOwned,
+      },
     }
+  }
+
+  /** True while what others wrote does not pin too much of the store. */
+  #mayPin(): boolean {
+    const { limits } = this.#deps.store
+    const pinned = this.#deps.store.usageOf('pinned')
+    return pinned.bytes < limits.maxBytes * PINNED_SHARE && pinned.count < limits.maxEnvelopes * PINNED_SHARE
   }
 
   #refusalOf({ envelope: { id, address } }: Candidate, tx?: Transaction): IgnoreReason | undefined {

@@ -196,7 +196,10 @@ class Life {
     db.subscribe((event) => {
       if (event.kind === 'envelope-removed' && event.reason === 'evicted') this.#evicted.push(event.id)
     })
-    this.#intake = new Intake({ db, store, clock, crypto, isOwned: () => false, isFriend: (author) => FRIENDS.has(author) }, { rates: RATES })
+    this.#intake = new Intake(
+      { db, store, clock, crypto, isOwned: () => false, isFriend: (author) => FRIENDS.has(author), isFriendsKey: (author) => FRIENDS.has(author) },
+      { rates: RATES },
+    )
   }
 }
 

@@ -37,11 +37,21 @@ describe('eviction', () => {
     await put({}, { own: true })
     await put({}, { pinned: true })
     await put({ priority: 'normal' })
-    assert.equal(await db.transaction((tx) => store.makeRoom(tx, 100, 'bulk')), false)
+    assert.equal(await db.transaction((tx) => store.makeRoom(tx, 100, 'bulk', true)), false)
     assert.equal(store.usage().envelopes, 3)
-    assert.equal(await db.transaction((tx) => store.makeRoom(tx, 100, 'normal')), true)
+    assert.equal(await db.transaction((tx) => store.makeRoom(tx, 100, 'normal', true)), true)
     assert.equal(store.usage().envelopes, 2)
-    assert.equal(await db.transaction((tx) => store.makeRoom(tx, 100, 'critical')), true)
+    assert.equal(await db.transaction((tx) => store.makeRoom(tx, 100, 'critical', true)), true)
+  })
+
+  it('leaves a tenth to what is written here', async () => {
+    const { db, store } = await memoryStore({ limits: { maxEnvelopes: 10 } })
+    const put = putter(db, store)
+    for (let i = 0; i < 9; i++) await put({}, { pinned: true })
+    assert.equal(await db.transaction((tx) => store.makeRoom(tx, 100, 'critical', false)), false)
+    assert.equal(await db.transaction((tx) => store.makeRoom(tx, 100, 'bulk', true)), true)
+    await put({}, { own: true })
+    assert.equal(await db.transaction((tx) => store.makeRoom(tx, 100, 'critical', true)), false)
   })
 
   it('counts bytes with the rows beside them', async () => {
@@ -142,7 +152,7 @@ describe('shares', () => {
             db.transaction((tx) => {
               const envelope = anEnvelope({ author, address: anAddress(n % 3), bytes: 10 + n })
               if (kind === 'put' || kind === 'fail') {
-                if (!store.makeRoom(tx, envelope.bytes.length, envelope.priority)) return
+                if (!store.makeRoom(tx, envelope.bytes.length, envelope.priority, true)) return
                 store.put(tx, envelope, anArrival({ own: flag === 1, pinned: flag === 1, stranger: flag === 2 }))
                 made.push(envelope.id)
               }
@@ -301,7 +311,7 @@ function putter(db: Awaited<ReturnType<typeof memoryDatabase>>, store: EnvelopeS
   return (options: EnvelopeOptions = {}, arrival: Partial<Arrival> = {}): Promise<EnvelopeId> =>
     db.transaction((tx) => {
       const envelope = anEnvelope(options)
-      assert.ok(store.makeRoom(tx, envelope.bytes.length, envelope.priority))
+      assert.ok(store.makeRoom(tx, envelope.bytes.length, envelope.priority, true))
       return store.put(tx, envelope, anArrival(arrival)).id
     })
 }

@@ -7,7 +7,7 @@ import { EnvelopeIndex } from './envelope-index.ts'
 import type { Arrival, EnvelopeMeta } from './envelope-meta.ts'
 import type { RemovalReason } from './events.ts'
 import { pickVictims } from './eviction.ts'
-import { type Quota, STORED_OVERHEAD_BYTES, type StoreLimits } from './limits.ts'
+import { OWN_SHARE, type Quota, STORED_OVERHEAD_BYTES, type StoreLimits } from './limits.ts'
 import { TABLES } from './tables.ts'
 import { ClockJumps, endsInAnotherTime, expiryWithin, isFromAnotherTime, MAX_GRAVE_MS, redate } from './time.ts'
 import { Tombstones } from './tombstones.ts'
@@ -148,12 +148,18 @@ export class EnvelopeStore {
 
   /**
    * Makes room for an envelope of `bytes`, by evicting what is least worth keeping and not more urgent
-   * than `priority`. Evicts nothing and says `false` when that would not be enough.
+   * than `priority`. Evicts nothing and says `false` when that would not be enough. What is written here (`own`) may
+   * fill the whole store, everything else leaves {@link OWN_SHARE} of it.
    */
-  makeRoom(tx: Transaction, bytes: number, priority: Priority): boolean {
+  makeRoom(tx: Transaction, bytes: number, priority: Priority, own: boolean): boolean {
     const { maxBytes, maxEnvelopes } = this.limits
-    const total = this.usageOf('total')
-    const over = { bytes: total.bytes + bytes + STORED_OVERHEAD_BYTES - maxBytes, count: total.count + 1 - maxEnvelopes }
+    const [total, others] = [this.usageOf('total'), this.usageOf('others')]
+    const size = bytes + STORED_OVERHEAD_BYTES
+    const over = { bytes: total.bytes + size - maxBytes, count: total.count + 1 - maxEnvelopes }
+    if (!own) {
+      over.bytes = Math.max(over.bytes, Math.ceil(others.bytes + size - maxBytes * (1 - OWN_SHARE)))
+      over.count = Math.max(over.count, Math.ceil(others.count + 1 - maxEnvelopes * (1 - OWN_SHARE)))
+    }
     if (over.bytes <= 0 && over.count <= 0) return true
     const victims = pickVictims(this.#index, over, priority, this.limits)
     if (victims === undefined) return false

@@ -31,6 +31,15 @@ export interface StoreLimits {
  */
 export const STORED_OVERHEAD_BYTES = 300
 
+/** Part of the store that only what is written here may fill, so that whoever can write cannot be kept from it by what others sent. */
+export const OWN_SHARE = 0.1
+
+/**
+ * Part of the store that may be pinned for the sake of the address alone: anybody can write to a contact, and what is pinned
+ * stays until it ends. What comes later can be evicted.
+ */
+export const PINNED_SHARE = 0.5
+
 /** Part of a stranger share that one stranger may hold, so that one key alone does not shut out all others. */
 export const STRANGER_AUTHOR_SHARE = 0.8
 

@@ -3,8 +3,15 @@ import type { EnvelopeMeta } from './envelope-meta.ts'
 import { type Quota, STORED_OVERHEAD_BYTES } from './limits.ts'
 import { LOWEST_RANK, rankOf } from './priority.ts'
 
-/** Whose share is asked for. */
-export type UsageScope = { readonly author: AuthorKey } | { readonly link: DeviceId } | { readonly scope: Address } | 'strangers' | 'total'
+/** Whose share is asked for: `others` is everything that was not written here, `pinned` the part of it that stays. */
+export type UsageScope =
+  | { readonly author: AuthorKey }
+  | { readonly link: DeviceId }
+  | { readonly scope: Address }
+  | 'strangers'
+  | 'pinned'
+  | 'others'
+  | 'total'
 
 interface Held {
   bytes: number
@@ -25,6 +32,8 @@ export function isEvictable({ own, pinned, kind }: Pick<EnvelopeMeta, 'own' | 'p
 export class Usage {
   readonly #total: Held = { bytes: 0, count: 0 }
   readonly #strangers: Held = { bytes: 0, count: 0 }
+  readonly #pinned: Held = { bytes: 0, count: 0 }
+  readonly #others: Held = { bytes: 0, count: 0 }
   /** What may be evicted, by the rank of its priority. */
   readonly #evictable: readonly Held[] = Array.from({ length: LOWEST_RANK + 1 }, () => ({ bytes: 0, count: 0 }))
   readonly #authors = new Map<AuthorKey, Held>()
@@ -42,6 +51,8 @@ export class Usage {
   of(scope: UsageScope): Quota {
     if (scope === 'total') return this.#total
     if (scope === 'strangers') return this.#strangers
+    if (scope === 'pinned') return this.#pinned
+    if (scope === 'others') return this.#others
     if ('author' in scope) return this.#authors.get(scope.author) ?? NOTHING
     return ('link' in scope ? this.#links.get(scope.link) : this.#scopes.get(scope.scope)) ?? NOTHING
   }
@@ -60,6 +71,8 @@ export class Usage {
     const bytes = count * (meta.size + STORED_OVERHEAD_BYTES)
     change(this.#total, bytes, count)
     if (meta.stranger) change(this.#strangers, bytes, count)
+    if (!meta.own) change(this.#others, bytes, count)
+    if (!meta.own && meta.pinned) change(this.#pinned, bytes, count)
     if (isEvictable(meta)) change(this.#evictable[rankOf(meta.priority)], bytes, count)
     changeOf(this.#authors, meta.author, bytes, count)
     changeOf(this.#scopes, meta.address, bytes, count)

@@ -64,7 +64,16 @@ export async function meshNode(name: string, options: MeshNodeOptions = {}): Pro
   const store = await EnvelopeStore.open(db, { clock, log: silentLog }, options.limits ?? STORE_PROFILES.pi)
   const ledger = await CustodyLedger.open(db, { now: () => clock.now() })
   const intake = new Intake(
-    { db, store, crypto, clock, isOwned: (to) => to === address, isFriend: () => true, onRetracted: (tx, { ids }) => void ledger.settle(tx, ids) },
+    {
+      db,
+      store,
+      crypto,
+      clock,
+      isOwned: (to) => to === address,
+      isFriend: () => true,
+      isFriendsKey: () => true,
+      onRetracted: (tx, { ids }) => void ledger.settle(tx, ids),
+    },
     options.intake,
   )
   const grants = [issueGrant(crypto, inboxSeed, device, clock.now() + 30 * 86_400_000)]

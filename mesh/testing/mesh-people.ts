@@ -76,6 +76,7 @@ export async function meshPerson(name: string, options: MeshPersonOptions): Prom
     clock,
     isOwned: (address) => conversations.isOwned(address),
     isFriend: (author, address) => contacts.isFriend(author, address),
+    isFriendsKey: (author) => contacts.isFriendsKey(author),
     onRetracted: (tx, retraction) => conversations.applyRetraction(tx, retraction),
   })
   const card = issueCard(crypto, keys, { issuedS: Math.floor(createdMs / 1_000), name })

@@ -79,6 +79,7 @@ export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
     clock,
     isOwned: (address) => address === ownInbox || contacts.announcer(address) !== undefined,
     isFriend: (author, address) => contacts.isFriend(author, address),
+    isFriendsKey: (author) => contacts.isFriendsKey(author),
     onRetracted: (tx, retraction) => conversations.applyRetraction(tx, retraction),
   })
   const card = (): ReturnType<typeof issueCard> =>

@@ -111,7 +111,7 @@ async function evict(count: number): Promise<void> {
       }))
       const began = performance.now()
       await db.transaction((tx) => {
-        for (const one of envelopes) if (store.makeRoom(tx, one.bytes.length, one.priority)) store.put(tx, one, anArrival())
+        for (const one of envelopes) if (store.makeRoom(tx, one.bytes.length, one.priority, false)) store.put(tx, one, anArrival())
       })
       took += performance.now() - began
     }
@@ -140,7 +140,7 @@ async function door(dir: string, link: number) {
   const crypto = await fastestCrypto()
   const { db, store } = await open(dir)
   const rested = { perSecond: 1e9, burst: 1e9 }
-  const deps = { db, store, crypto, clock: systemClock, isOwned: () => false, isFriend: () => true }
+  const deps = { db, store, crypto, clock: systemClock, isOwned: () => false, isFriend: () => true, isFriendsKey: () => true }
   const intake = new Intake(deps, { rates: { link: rested, author: rested, scope: rested } })
   return { crypto, db, intake, link: deviceIdOf(aSeed(link)) }
 }

@@ -61,7 +61,7 @@ async function run(): Promise<void> {
   db.subscribe(({ kind }) => {
     if (kind === 'envelope-stored' || kind === 'envelope-queued') shown++
   })
-  const intake = new Intake({ db, store, crypto, clock: systemClock, isOwned: (address) => address === owner, isFriend: () => true })
+  const intake = new Intake({ db, store, crypto, clock: systemClock, isOwned: (address) => address === owner, isFriend: () => true, isFriendsKey: () => true })
   // Delivered once: stored, read, and taken back by their owner.
   for (const batch of chunks(read, BATCH)) await intake.receiveAll(asReceived(batch), link)
   assert.equal(intake.counters['accept'], read.length)
