@@ -191,6 +191,6 @@ function asPair(pair: KeyPair): { privateKey: PrivateKey; publicKey: PublicKey }
   return { privateKey: asPrivate(pair.secret), publicKey: asPublic(pair.publicKey) }
 }
 
-function raw(key: PrivateKey | PublicKey): Uint8Array {
-  return key as unknown as Uint8Array
+function raw(key: unknown): Uint8Array {
+  return key as Uint8Array
 }

@@ -5,6 +5,7 @@
 import { createPrivateKey, createPublicKey, diffieHellman, type KeyObject, randomBytes, sign, verify } from 'node:crypto'
 import { type CiphersuiteId, getCiphersuiteFromId } from 'ts-mls/crypto/ciphersuite.js'
 import { defaultCryptoProvider } from 'ts-mls/crypto/implementation/default/provider.js'
+import { concatBytes } from '#mesh/codec'
 import { buildSuite, type Kem, type KeyPair, labeledKdf, type MlsCrypto, type SuiteCrypto } from '#mesh/mls'
 import type { Crypto } from '#mesh/ports'
 import { nodeCrypto, nodeMlsCrypto, nodePrimitives, systemRandom } from '#node/crypto'
@@ -27,8 +28,11 @@ export async function vectorCrypto(): Promise<MlsCrypto> {
 
 async function packageSuite(id: CiphersuiteId): Promise<SuiteCrypto> {
   const suite = await defaultCryptoProvider.getCiphersuiteImpl(getCiphersuiteFromId(id))
+  const { sign } = suite.signature
   return {
     ...suite,
+    // The vectors leave out leading zeros of P-521 secrets (mlswg/mls-implementations issue 176).
+    signature: { ...suite.signature, sign: async (key, message) => sign(id === 5 ? concatBytes(new Uint8Array(66 - key.length), key) : key, message) },
     async isKeyPair(secret, publicKey) {
       const probe = Uint8Array.of(1, 2, 3)
       const sealed = await suite.hpke.seal(await suite.hpke.importPublicKey(publicKey), probe, probe)
