@@ -37,9 +37,13 @@ export interface ProposalContext {
   readonly kinds: ReadonlySet<ProposalKind>
 }
 
+/** Asserts that a commit has no more proposals than we compare; before it is encoded again, which the package does by recursion. @throws MeshError `MESH_MLS_INVALID` (peer) */
+export function assertCount(commit: Commit): void {
+  if (commit.proposals.length > MAX_PROPOSALS) throw invalid('a commit has too many proposals', { count: commit.proposals.length, limit: MAX_PROPOSALS })
+}
+
 /** The proposals of a commit, those by reference looked up. @throws MeshError `MESH_MLS_INVALID` (peer) */
 export function resolveProposals(state: MlsState, commit: Commit, committer: number): ProposalWithSender[] {
-  if (commit.proposals.length > MAX_PROPOSALS) throw invalid('a commit has too many proposals', { count: commit.proposals.length, limit: MAX_PROPOSALS })
   return commit.proposals.map((item) => {
     if (item.proposalOrRefType === 'proposal') return { proposal: item.proposal, senderLeafIndex: committer }
     const key = bytesToBase64(item.reference)

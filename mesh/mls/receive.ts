@@ -14,7 +14,7 @@ import { MeshError } from '#mesh/errors'
 import { decodeWhole, guarded, invalid } from './faults.ts'
 import { assertPrivateKeys } from './join.ts'
 import { MAX_APPLICATION_BYTES, MAX_HANDSHAKE_BYTES, MAX_PROPOSALS } from './limits.ts'
-import { assertCommit, assertProposal, type ProposalContext, resolveProposals } from './proposals.ts'
+import { assertCommit, assertCount, assertProposal, type ProposalContext, resolveProposals } from './proposals.ts'
 import { type MlsState, wrapState } from './state.ts'
 import { assertDistinct, leafAt } from './tree.ts'
 
@@ -74,6 +74,7 @@ async function receivePrivate(message: PrivateMessage, inputs: ReceiveInputs): P
 async function receivePublic(message: PublicMessage, inputs: ReceiveInputs): Promise<MlsReceived> {
   const { state, suite, client } = inputs
   assertHere(state, message.content.groupId, message.content.epoch)
+  if (message.content.contentType === 'commit') assertCount(message.content.commit)
   const content = await authenticate(message, inputs)
   const { authenticatedData: authenticated } = content
   if (content.contentType === 'application') throw new MeshError('MESH_MLS_REFUSED', 'application messages have to be encrypted')
