@@ -28,11 +28,13 @@ export async function vectorCrypto(): Promise<MlsCrypto> {
 
 async function packageSuite(id: CiphersuiteId): Promise<SuiteCrypto> {
   const suite = await defaultCryptoProvider.getCiphersuiteImpl(getCiphersuiteFromId(id))
-  const { sign } = suite.signature
   return {
     ...suite,
     // The vectors leave out leading zeros of P-521 secrets (mlswg/mls-implementations issue 176).
-    signature: { ...suite.signature, sign: async (key, message) => sign(id === 5 ? concatBytes(new Uint8Array(66 - key.length), key) : key, message) },
+    signature: {
+      ...suite.signature,
+      sign: async (key, message) => suite.signature.sign(id === 5 ? concatBytes(new Uint8Array(66 - key.length), key) : key, message),
+    },
     async isKeyPair(secret, publicKey) {
       const probe = Uint8Array.of(1, 2, 3)
       const sealed = await suite.hpke.seal(await suite.hpke.importPublicKey(publicKey), probe, probe)
