@@ -94,7 +94,15 @@ export class MlsEngine {
     if (message.wireformat !== 'mls_welcome') throw new MeshError('MESH_MLS_REFUSED', 'this is no Welcome')
     const keyPackage = decodeKeyPackageMessage(own.bytes)
     const suite = this.#suite(suiteId(keyPackage.cipherSuite))
-    const inputs = { suite, rules: this.#deps.rules, own, keyPackage, tree: options.tree, psks: options.psks ?? [] }
+    const inputs = {
+      suite,
+      rules: this.#deps.rules,
+      own,
+      keyPackage,
+      tree: options.tree,
+      psks: options.psks ?? [],
+      extensions: this.#kinds.has('group_context_extensions'),
+    }
     return wrapState(await guarded('MESH_MLS_INVALID', 'a Welcome cannot be followed', async () => joinByWelcome(message.welcome, inputs)))
   }
 

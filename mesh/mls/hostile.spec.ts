@@ -149,6 +149,23 @@ describe('a member who breaks the protocol', () => {
     await refused(room, await forgeCommit(room, room.of('alice'), [x509]), code('MESH_MLS_CREDENTIAL'))
   })
 
+  it('cannot hand us two key packages that the package would refuse on its own', async () => {
+    const room = await new MlsRoom('lifetimes').open('alice')
+    const suite = suiteOf(room)
+    const past = async (name: string): Promise<Uint8Array> => {
+      const seed = new Uint8Array(32).fill(name.charCodeAt(0))
+      const signaturePublicKey = room.crypto.ed25519PublicKey(seed)
+      const { leafNode, ...rest } = decodeKeyPackageMessage((await room.keyPackage(name)).bytes)
+      const credential = { credentialType: 'basic' as const, identity: room.device(name).credential(signaturePublicKey) }
+      const tbs = { ...leafNode, signaturePublicKey, credential, lifetime: { notBefore: 1n, notAfter: 2n } } as Parameters<typeof signLeafNodeKeyPackage>[0]
+      const keyPackage = await signKeyPackage({ ...rest, leafNode: await signLeafNodeKeyPackage(tbs, seed, suite.signature) }, seed, suite.signature)
+      return encodeMlsMessage({ version: 'mls10', wireformat: 'mls_key_package', keyPackage })
+    }
+    const adds = await Promise.all(['x', 'y'].map(async (name) => ({ kind: 'add' as const, keyPackage: await past(name) })))
+    await assert.rejects(room.engine.commit(room.of('alice'), adds), sentence(/lifetime/))
+    await assert.rejects(room.engine.readKeyPackage(await past('z')), sentence(/lifetime/))
+  })
+
   it('cannot become another device, keep its key, or put a path into a leaf that is not its own', async () => {
     const room = await new MlsRoom('paths').open('alice', 'bob', 'carol')
     const alice = room.of('alice')

@@ -34,6 +34,8 @@ export interface JoinInputs {
   /** The tree, when the Welcome does not bring it. */
   readonly tree: Uint8Array | undefined
   readonly psks: readonly Psk[]
+  /** Takes groups with extensions in their context too; ours have none, and nobody can bring one in. */
+  readonly extensions: boolean
 }
 
 /** The state of the epoch that `welcome` leads into. Throws MeshErrors, and whatever the package throws. */
@@ -44,6 +46,7 @@ export async function joinByWelcome(welcome: Welcome, inputs: JoinInputs): Promi
   const { groupContext } = info
   if (groupContext.cipherSuite !== keyPackage.cipherSuite) throw wrongSuite()
   if (groupContext.version !== keyPackage.version) throw invalid('a Welcome leads into a group of another version')
+  if (groupContext.extensions.length > 0 && !inputs.extensions) throw new MeshError('MESH_MLS_REFUSED', 'a group with settings of its own is not taken here')
   const tree = treeOf(info, inputs.tree)
   const signer = leafAt(tree, info.signer)
   if (!(await verifyGroupInfoSignature(info, signer.signaturePublicKey, suite.signature))) throw invalid('the signature of a Welcome does not fit')

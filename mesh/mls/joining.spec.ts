@@ -69,6 +69,16 @@ describe('a Welcome', () => {
     await assert.rejects(room.engine.join(welcome, await room.keyPackage('c', 1)), code('MESH_MLS_SUITE'))
   })
 
+  it('into a group with settings of its own is refused', async () => {
+    const room = new MlsRoom('settings')
+    const [first, own] = [await room.keyPackage('a'), await room.keyPackage('c')]
+    const state = await room.engine.createGroup(Uint8Array.of(1), first)
+    const extensions = [{ extensionType: 'external_senders' as const, extensionData: Uint8Array.of(0) }]
+    const groupContext = { ...state.inner.groupContext, extensions }
+    const made = await room.engine.commit({ ...state, inner: { ...state.inner, groupContext } }, [{ kind: 'add', keyPackage: own.bytes }])
+    await assert.rejects(room.engine.join(made.welcome ?? new Uint8Array(0), own), code('MESH_MLS_REFUSED'))
+  })
+
   it('into a group whose members joined later than its last commit with a path is taken', async () => {
     // Unmerged leaves at different heights: what the package's own join refuses.
     const room = await new MlsRoom('unmerged').open('a', 'b', 'c', 'd')

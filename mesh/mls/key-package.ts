@@ -35,7 +35,8 @@ const MAX_SECRET_BYTES = 256
 
 /**
  * What our leaves understand. The lifetime is without end on purpose: the package judges it by the machine's clock,
- * which may be wrong; a leaf is good for as long as its device's certificate, and {@link LeafRules} judge that.
+ * which may be wrong; a leaf is good for as long as its device's certificate, and {@link LeafRules} judge that. Who is added
+ * must have the same one, or the package would judge it after all.
  */
 const CAPABILITIES: Capabilities = {
   versions: ['mls10'],
@@ -105,6 +106,9 @@ export async function assertKeyPackage(keyPackage: KeyPackage, suite: SuiteCrypt
     throw invalid('a leaf does not understand its own group')
   }
   if (!extensionsSupportedByCapabilities(leaf.extensions, leaf.capabilities)) throw invalid('a leaf has an extension that it does not understand')
+  if (occasion === 'adding' && (leaf.lifetime.notBefore !== LIFETIME.notBefore || leaf.lifetime.notAfter !== LIFETIME.notAfter)) {
+    throw invalid('a key package has a lifetime; here its certificate has one')
+  }
   if (equalBytes(keyPackage.initKey, leaf.hpkePublicKey)) throw invalid('a key package uses one key for two things')
   await guarded('MESH_MLS_INVALID', 'a key package is not signed by its leaf', async () => {
     if (!(await verifyLeafNodeSignatureKeyPackage(leaf, suite.signature))) throw invalid('the signature of a leaf does not fit')

@@ -31,7 +31,7 @@ export type Occasion = 'adding' | 'receiving' | 'joining'
 export interface LeafRules {
   /** Throws unless the claim is good. It has to be a pure function of the claim, except when `adding`. */
   check(claim: LeafClaim, occasion: Occasion): void
-  /** A name of whoever the credential speaks of, without believing it: two leaves of one name are refused, and a leaf never changes its name. `undefined` for no such rule. */
+  /** A name of whoever the credential speaks of, without believing it: two leaves of one name are refused, and a leaf never changes its name. `undefined` for no such rule. Throws when it is no credential. */
   nameOf(credential: Uint8Array): string | undefined
 }
 
@@ -47,14 +47,9 @@ export function issueLeafCredential(crypto: Crypto, deviceSeed: Uint8Array, cert
 
 /** Reads and verifies a leaf's credential. @throws MeshError `MESH_MLS_CREDENTIAL` (peer) */
 export function readLeafCredential(crypto: Crypto, claim: LeafClaim): Certificate {
-  try {
-    const { certificate: bytes, signature } = split(claim.credential)
-    const certificate = readCertificate(crypto, bytes)
-    if (crypto.ed25519Verify(deviceKeyOf(certificate.device), concatBytes(LABEL, claim.signatureKey), signature)) return certificate
-  } catch (cause) {
-    if (!isMeshError(cause)) throw cause
-    throw new MeshError('MESH_MLS_CREDENTIAL', 'a member of the group has no valid credential', { cause })
-  }
+  const { certificate: bytes, signature } = split(claim.credential)
+  const certificate = blamed(() => readCertificate(crypto, bytes))
+  if (crypto.ed25519Verify(deviceKeyOf(certificate.device), concatBytes(LABEL, claim.signatureKey), signature)) return certificate
   throw new MeshError('MESH_MLS_CREDENTIAL', 'the device did not sign this leaf of the group')
 }
 
@@ -74,11 +69,22 @@ export function deviceLeafRules(deps: { crypto: Crypto; clock: Clock; isRevoked:
 }
 
 function split(credential: Uint8Array): { certificate: Uint8Array; signature: Uint8Array } {
-  const reader = new ByteReader(credential)
-  const version = reader.u8()
-  if (version !== VERSION) throw new MeshError('MESH_MLS_CREDENTIAL', `leaf credential version ${version} is not known here`, { detail: { version } })
-  const certificate = reader.bytes16(MAX_CERTIFICATE_BYTES)
-  const signature = reader.bytes(SIGNATURE_BYTES)
-  reader.end()
-  return { certificate, signature }
+  return blamed(() => {
+    const reader = new ByteReader(credential)
+    const version = reader.u8()
+    if (version !== VERSION) throw new MeshError('MESH_MLS_CREDENTIAL', `leaf credential version ${version} is not known here`, { detail: { version } })
+    const certificate = reader.bytes16(MAX_CERTIFICATE_BYTES)
+    const signature = reader.bytes(SIGNATURE_BYTES)
+    reader.end()
+    return { certificate, signature }
+  })
+}
+
+function blamed<Result>(read: () => Result): Result {
+  try {
+    return read()
+  } catch (cause) {
+    if (!isMeshError(cause) || cause.code === 'MESH_MLS_CREDENTIAL') throw cause
+    throw new MeshError('MESH_MLS_CREDENTIAL', 'a member of the group has no valid credential', { cause })
+  }
 }
