@@ -44,7 +44,7 @@ interface Group {
   readonly engine: MlsEngine
   readonly first: MlsState
   readonly other: MlsState
-  newcomer(): Promise<OwnKeyPackage>
+  readonly newcomer: () => Promise<OwnKeyPackage>
 }
 
 type Timed = <Result>(what: string, work: () => Promise<Result>) => Promise<Result>
