@@ -36,7 +36,7 @@ module.exports = {
       from: { path: '^mesh/', pathNot: TESTS },
       to: {
         dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'npm-peer'],
-        pathNot: 'node_modules/(@noble/(hashes|ciphers)|tweetnacl|@scure/(base|bip39)|cborg|abstract-level)/',
+        pathNot: 'node_modules/(@noble/(hashes|ciphers)|tweetnacl|@scure/(base|bip39)|cborg|abstract-level|ts-mls)/',
       },
     },
     {
@@ -50,6 +50,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^(mesh|node|cli)/', pathNot: ['^node/storage/', TESTS] },
       to: { path: 'node_modules/(classic-level|memory-level)/' },
+    },
+    {
+      name: 'mls-has-one-adapter',
+      severity: 'error',
+      from: { path: '^(mesh|node|cli|test-net)/', pathNot: ['^mesh/mls/', '^test-net/(vectors|bench)/'] },
+      to: { path: 'node_modules/ts-mls/' },
     },
     { name: 'tests-are-not-imported', severity: 'error', from: { pathNot: [TESTS, '^test-net/'] }, to: { path: '^mesh/testing/|\\.spec\\.ts$' } },
     { name: 'only-packages-we-name', severity: 'error', from: {}, to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] } },

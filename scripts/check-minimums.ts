@@ -12,19 +12,21 @@ const MINIMUMS: ReadonlyArray<{ name: string; atLeast: string; why: string }> = 
   { name: '@chainsafe/libp2p-quic', atLeast: '2.0.0', why: '1.x does not work with libp2p 3' },
   { name: '@chainsafe/libp2p-yamux', atLeast: '8.0.0', why: 'libp2p 3 line' },
   { name: 'classic-level', atLeast: '3.0.0', why: 'abstract-level 3' },
+  { name: 'ts-mls', atLeast: '1.6.4', why: '1.6.2 removes a member without new entropy' },
 ]
 
-const DENIED: ReadonlyArray<{ name: string; why: string }> = [
+const DENIED: ReadonlyArray<{ name: string; version?: string; why: string }> = [
   { name: '@libp2p/floodsub', why: 'CVE-2026-86040' },
   { name: '@wireapp/core-crypto', why: 'GPL-3.0, needs a delivery service' },
   { name: 'openmls-wasm', why: 'state cannot be exported' },
+  { name: 'ts-mls', version: '2.0.0-rc.10', why: 'a removed member reads on' },
 ]
 
 const lock: unknown = JSON.parse(readFileSync(new URL('../node_modules/.package-lock.json', import.meta.url), 'utf8'))
 const faults: string[] = []
 for (const [path, version] of installed(lock)) {
   const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
-  const denied = DENIED.find((rule) => rule.name === name)
+  const denied = DENIED.find((rule) => rule.name === name && (rule.version === undefined || rule.version === version))
   if (denied !== undefined) faults.push(`${name} ${version} is not allowed: ${denied.why}`)
   const minimum = MINIMUMS.find((rule) => rule.name === name)
   if (minimum !== undefined && isOlder(version, minimum.atLeast)) faults.push(`${name} ${version} is older than ${minimum.atLeast}: ${minimum.why}`)

@@ -31,6 +31,13 @@ export const ERROR_BLAME = {
   MESH_RATE_EXCEEDED: 'peer',
   MESH_PEER_BLOCKED: 'peer',
   MESH_PEER_STALLED: 'peer',
+  MESH_MLS_INVALID: 'peer',
+  MESH_MLS_SUITE: 'peer',
+  MESH_MLS_REFUSED: 'peer',
+  MESH_MLS_CREDENTIAL: 'peer',
+  MESH_MLS_EPOCH: 'peer',
+  MESH_MLS_UNREADABLE: 'peer',
+  MESH_MLS_PATH: 'peer',
 
   // This machine
   MESH_STORE_FULL: 'us',
@@ -39,6 +46,7 @@ export const ERROR_BLAME = {
   MESH_STORE_VERSION: 'us',
   MESH_LINK_CLOSED: 'us',
   MESH_INTERNAL: 'us',
+  MESH_MLS_PSK_MISSING: 'us',
 
   // The person or script at the keyboard
   MESH_URI_INVALID: 'caller',
@@ -71,6 +79,7 @@ export const ERROR_BLAME = {
   NODE_FILE_UNUSABLE: 'caller',
   NODE_DISK_FULL: 'caller',
   NODE_STOPPED: 'caller',
+  MESH_MLS_STATE: 'caller',
 } as const satisfies Record<string, Blame>
 
 /** A bounded error code; see {@link ERROR_BLAME}. */

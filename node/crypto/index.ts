@@ -1,4 +1,5 @@
 export { fastestCrypto } from './fastest.ts'
 export { nodeCrypto } from './node-crypto.ts'
+export { nodeMlsCrypto, nodePrimitives } from './node-mls-crypto.ts'
 export { sodiumCrypto } from './sodium-crypto.ts'
 export { systemClock, systemRandom } from './system.ts'

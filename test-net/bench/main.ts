@@ -14,6 +14,7 @@ import { w4 } from './w4.ts'
 import { w5 } from './w5.ts'
 import { w6 } from './w6.ts'
 import { w7 } from './w7.ts'
+import { w8 } from './w8.ts'
 import { w9 } from './w9.ts'
 
 const BENCHES: Readonly<Record<string, { readonly run: Bench; readonly what: string }>> = {
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, { readonly run: Bench; readonly what: str
   W5: { run: w5, what: '100,000 envelopes stored, kill -9, time to the first answer' },
   W6: { run: w6, what: 'ten neighbours who say nothing (3 runs)' },
   W7: { run: w7, what: 'people who carry messages about: a trace of contacts ($QPQ_VECTORS)' },
+  W8: { run: w8, what: 'groups of 2 to 100 members: adding, renewing, joining, messages' },
   W9: { run: w9, what: 'start to ready, and memory when idle' },
   verify: { run: verify, what: 'signatures checked per second' },
   latency: { run: latency, what: '`send` to shown, on one LAN' },
