@@ -59,7 +59,7 @@ const SCRIPT: readonly (readonly [name: string, run: (life: Life) => Promise<voi
   ['send', (life) => send(life, sent)],
   ['receive', (life) => receive(life, carried.slice(0, 4))],
   [MANY, (life) => all([receive(life, carried.slice(4)), receive(life, forUs), send(life, [late])])],
-  ['custody', ({ db, ledger }) => db.transaction((tx) => ledger.recordCustody(tx, custody(sent.map(({ id }) => id))))],
+  ['custody', ({ db, ledger }) => db.transaction((tx) => void ledger.recordCustody(tx, custody(sent.map(({ id }) => id))))],
   [MANY, (life) => change(life)],
   ['receipt', (life) => receive(life, [receipt])],
   ['evict', (life) => receive(life, pressing)],

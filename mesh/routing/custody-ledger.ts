@@ -3,25 +3,16 @@
  *
  * A row stands in the outbox from the commit of the envelope until its owner's receipt or its expiry. Its
  * state is never inferred: it is `carried` while a verified custody receipt is kept that names it and has
- * not run out, and `queued` otherwise. A receipt names many envelopes and is kept once, for as long as one
- * of them waits. What was withdrawn leaves a row of another kind until it would have expired: others may
+ * not run out, and `queued` otherwise. A receipt names many envelopes and is kept once, for as long as it is
+ * the one of its device for one that waits. What was withdrawn leaves a row of another kind until it would have expired: others may
  * carry it, and then its receipt still comes.
  */
 import { ByteReader, ByteWriter, copyBytes } from '#mesh/codec'
 import type { Envelope, Priority } from '#mesh/envelope'
 import { ADDRESS_BYTES, type Address, addressOf, type DeviceId, type EnvelopeId, envelopeIdOf, idBytes } from '#mesh/ids'
 import { type Database, TABLES, type Transaction } from '#mesh/store'
+import { Custodians, type Custody, isBetter, type KeptReceipt } from './custodians.ts'
 import { type CustodyReceipt, custodyKey, decodeCustodyReceipt, encodeCustodyReceipt } from './custody-receipt.ts'
-
-/** Who carries an envelope, until when (ms since 1970, the custodian's clock). */
-export interface Custody {
-  readonly device: DeviceId
-  readonly untilMs: number
-  /** Who gave it to that device; absent when this node did. */
-  readonly from?: DeviceId
-  /** Hand-overs from here to that device: 1 when this node gave it. */
-  readonly hops: number
-}
 
 /** One envelope that this node waits for. */
 export interface OutboxEntry {
@@ -34,23 +25,13 @@ export interface OutboxEntry {
   readonly custody: readonly Custody[]
 }
 
-interface Promised {
-  readonly untilMs: number
-  readonly from: DeviceId | undefined
-}
-
 interface Row {
   readonly to: Address
   readonly priority: Priority
-  readonly custody: Map<DeviceId, Promised>
+  readonly custodians: Custodians
   attempts: number
 }
 
-/**
- * Devices whose promise is kept for one envelope. Keys are free, and each promise takes some 100 bytes of
- * memory; eight copies and a small mesh where everybody has one stay far below it.
- */
-const MAX_CUSTODIANS = 64
 /** What may differ from one ledger to another. */
 export interface CustodyLedgerOptions {
   /** The wall clock, ms since 1970; without one no promise ever runs out. */
@@ -62,10 +43,8 @@ const PRIORITIES: readonly Priority[] = ['critical', 'normal', 'bulk', 'ephemera
 /** The durable outbox with its index in memory. */
 export class CustodyLedger {
   readonly #rows = new Map<EnvelopeId, Row>()
-  /** For each kept receipt the envelopes that still wait. */
-  readonly #receipts = new Map<string, { key: Uint8Array; waiting: Set<EnvelopeId> }>()
-  readonly #receiptsOf = new Map<EnvelopeId, Set<string>>()
-
+  /** The receipts that are kept, and those being written, by key. */
+  readonly #receipts = new Map<string, KeptReceipt>()
   /** What was taken back: whom it was for, and until when it may still arrive. */
   readonly #withdrawn = new Map<EnvelopeId, { readonly to: Address; readonly untilMs: number }>()
   readonly #now: () => number
@@ -84,7 +63,8 @@ export class CustodyLedger {
     }
     for await (const [key, value] of db.iterate(TABLES.custody)) {
       const receipt = decodeCustodyReceipt(value)
-      ledger.#index(copyBytes(key), receipt, receipt.ids)
+      const kept = ledger.#receiptUnder(copyBytes(key), receipt, value.length)
+      for (const id of receipt.ids) ledger.#load(id, receipt, kept)
     }
     await ledger.#dropOrphans(db)
     return ledger
@@ -102,7 +82,7 @@ export class CustodyLedger {
 
   /** Waits for an envelope from now on; in the transaction that stores it. */
   enqueue(tx: Transaction, envelope: Pick<Envelope, 'id' | 'address' | 'priority'>): void {
-    const row: Row = { to: envelope.address, priority: envelope.priority, custody: new Map(), attempts: 0 }
+    const row: Row = { to: envelope.address, priority: envelope.priority, custodians: new Custodians(), attempts: 0 }
     tx.put(TABLES.outbox, idBytes(envelope.id), encodeRow(row))
     tx.onCommit(() => this.#rows.set(envelope.id, row))
   }
@@ -123,20 +103,40 @@ export class CustodyLedger {
 
   /** True when `device` has signed that it carries `id`, and still has to. */
   hasCustody(id: EnvelopeId, device: DeviceId): boolean {
-    return (this.#rows.get(id)?.custody.get(device)?.untilMs ?? 0) > this.#now()
+    return (this.#rows.get(id)?.custodians.untilMs(device) ?? 0) > this.#now()
   }
 
   /**
-   * Keeps a receipt whose signature was verified, for those of its ids that wait here and have not
-   * {@link MAX_CUSTODIANS} already. One that was forwarded has to continue the chain: who handed over must be in it.
+   * True when a receipt says about `id` what is not known: it waits here, the promise has not run out, and it is of
+   * one more device or a day longer than that device's last. One that was forwarded has to continue the chain: who
+   * handed over must be in it.
    */
-  recordCustody(tx: Transaction, receipt: CustodyReceipt): void {
-    const waiting = receipt.ids.filter((id) => this.#hasPlaceFor(id, receipt))
-    if (waiting.length === 0) return
-    const key = custodyKey(receipt)
-    tx.put(TABLES.custody, key, encodeCustodyReceipt(receipt))
-    for (const id of waiting) tx.emit({ kind: 'custody-taken', id, device: receipt.custodian })
-    tx.onCommit(() => this.#index(key, receipt, waiting))
+  isNews(id: EnvelopeId, receipt: Omit<CustodyReceipt, 'ids' | 'signature'>): boolean {
+    return this.#rows.get(id)?.custodians.isNews(receipt, this.#now()) === true
+  }
+
+  /**
+   * Keeps a receipt whose signature was verified, for those of its ids that it {@link isNews} for and that have room
+   * for it; in the place of what its custodian promised for them before.
+   * @returns those of them that its custodian had promised nothing for
+   */
+  recordCustody(tx: Transaction, receipt: CustodyReceipt): EnvelopeId[] {
+    const row = encodeCustodyReceipt(receipt)
+    const kept = this.#receiptUnder(custodyKey(receipt), receipt, row.length)
+    const ids = this.#withRoom(receipt, kept)
+    if (ids.length === 0) {
+      this.#dropUnused(kept)
+      return []
+    }
+    const replaced = ids.flatMap((id) => this.#rows.get(id)?.custodians.receiptOf(receipt.custodian) ?? [])
+    const first = ids.filter((id) => this.#rows.get(id)?.custodians.receiptOf(receipt.custodian) === undefined)
+    deleteUsedUp(tx, replaced)
+    tx.put(TABLES.custody, kept.key, row)
+    for (const id of ids) {
+      this.#stage(tx, id, receipt.custodian, kept)
+      tx.emit({ kind: 'custody-taken', id, device: receipt.custodian })
+    }
+    return first
   }
 
   /** Counts a hand-over that was tried. In memory only: a count is not worth a write. */
@@ -165,16 +165,12 @@ export class CustodyLedger {
 
   /** Waits no longer for these: their owner has them, or their time is over. Returns those that were known. */
   settle(tx: Transaction, ids: readonly EnvelopeId[]): EnvelopeId[] {
-    const settled = ids.filter((id) => this.#rows.has(id) || this.#withdrawn.has(id))
-    const gone = new Map<string, Set<EnvelopeId>>()
-    for (const id of settled) {
-      tx.del(TABLES.outbox, idBytes(id))
-      for (const name of this.#receiptsOf.get(id) ?? []) gone.set(name, (gone.get(name) ?? new Set()).add(id))
-    }
-    for (const [name, left] of gone) {
-      const receipt = this.#receipts.get(name)
-      if (receipt !== undefined && receipt.waiting.size === left.size) tx.del(TABLES.custody, receipt.key)
-    }
+    const settled = [...new Set(ids)].filter((id) => this.#rows.has(id) || this.#withdrawn.has(id))
+    for (const id of settled) tx.del(TABLES.outbox, idBytes(id))
+    deleteUsedUp(
+      tx,
+      settled.flatMap((id) => this.#rows.get(id)?.custodians.receipts() ?? []),
+    )
     tx.onCommit(() => {
       for (const id of settled) this.#forget(id)
     })
@@ -201,63 +197,78 @@ export class CustodyLedger {
   counts(): { queued: number; carried: number } {
     let carried = 0
     const nowMs = this.#now()
-    for (const { custody } of this.#rows.values()) if (isCarried(custody, nowMs)) carried += 1
+    for (const { custodians } of this.#rows.values()) if (custodians.isCarried(nowMs)) carried += 1
     return { queued: this.#rows.size - carried, carried }
   }
 
-  #hasPlaceFor(id: EnvelopeId, { custodian, from }: CustodyReceipt): boolean {
-    const custody = this.#rows.get(id)?.custody
-    if (custody === undefined || (from !== undefined && !custody.has(from))) return false
-    return custody.size < MAX_CUSTODIANS || custody.has(custodian)
+  /** Those that a receipt is news for, without those that have no room for their share of its row: the fewer they are, the larger it is. */
+  #withRoom(receipt: CustodyReceipt, kept: KeptReceipt): EnvelopeId[] {
+    const rooms = [...new Set(receipt.ids)].flatMap((id) => {
+      const room = this.isNews(id, receipt) ? this.#rows.get(id)?.custodians.roomFor(receipt) : undefined
+      return room === undefined ? [] : [{ id, room }]
+    })
+    rooms.sort((a, b) => b.room - a.room)
+    while (rooms.length > 0 && (rooms.at(-1)?.room ?? 0) < kept.bytes / (kept.waiting.size + rooms.length)) rooms.pop()
+    return rooms.map(({ id }) => id)
   }
 
-  #index(key: Uint8Array, receipt: CustodyReceipt, ids: readonly EnvelopeId[]): void {
+  /** The receipt under `key`: the same one may count for more envelopes later. */
+  #receiptUnder(key: Uint8Array, { untilMs, from }: CustodyReceipt, bytes: number): KeptReceipt {
     const name = key.toString()
-    const waiting = new Set<EnvelopeId>()
-    for (const id of ids) {
-      const row = this.#rows.get(id)
-      if (row === undefined) continue
-      const before = row.custody.get(receipt.custodian)
-      row.custody.set(receipt.custodian, {
-        untilMs: Math.max(receipt.untilMs, before?.untilMs ?? 0),
-        from: before === undefined ? receipt.from : receipt.from && before.from, // what this node gave itself comes first
-      })
-      waiting.add(id)
-      this.#receiptsOf.set(id, (this.#receiptsOf.get(id) ?? new Set()).add(name))
-    }
-    this.#receipts.set(name, { key, waiting })
+    const kept = this.#receipts.get(name) ?? { key, bytes, untilMs, from, waiting: new Set() }
+    this.#receipts.set(name, kept)
+    return kept
+  }
+
+  #load(id: EnvelopeId, { custodian }: CustodyReceipt, kept: KeptReceipt): void {
+    const row = this.#rows.get(id)
+    const before = row?.custodians.receiptOf(custodian)
+    if (row === undefined || (before !== undefined && !isBetter(before, kept))) return
+    before?.waiting.delete(id)
+    kept.waiting.add(id)
+    row.custodians.commit(custodian, kept, this.#now())
+  }
+
+  #stage(tx: Transaction, id: EnvelopeId, custodian: DeviceId, kept: KeptReceipt): void {
+    const custodians = this.#rows.get(id)?.custodians
+    custodians?.stage(custodian, kept, this.#now())
+    kept.waiting.add(id)
+    tx.onRollback(() => {
+      custodians?.unstage(custodian, kept)
+      this.#release(kept, id)
+    })
+    tx.onCommit(() => {
+      if (!this.#rows.has(id)) return this.#release(kept, id) // settled in the same group
+      const before = custodians?.commit(custodian, kept, this.#now())
+      if (before !== undefined) this.#release(before, id)
+    })
+  }
+
+  #release(kept: KeptReceipt, id: EnvelopeId): void {
+    kept.waiting.delete(id)
+    this.#dropUnused(kept)
+  }
+
+  #dropUnused(kept: KeptReceipt): void {
+    if (kept.waiting.size === 0) this.#receipts.delete(kept.key.toString())
   }
 
   #forget(id: EnvelopeId): void {
+    for (const kept of this.#rows.get(id)?.custodians.receipts() ?? []) this.#release(kept, id)
     this.#rows.delete(id)
     this.#withdrawn.delete(id)
-    for (const name of this.#receiptsOf.get(id) ?? []) {
-      const receipt = this.#receipts.get(name)
-      receipt?.waiting.delete(id)
-      if (receipt?.waiting.size === 0) this.#receipts.delete(name)
-    }
-    this.#receiptsOf.delete(id)
   }
 }
 
-function isCarried(custody: Row['custody'], nowMs: number): boolean {
-  for (const { untilMs } of custody.values()) if (untilMs > nowMs) return true
-  return false
+/** Deletes the rows of receipts that were kept only for what lets go of them now. @param released once for each envelope */
+function deleteUsedUp(tx: Transaction, released: readonly KeptReceipt[]): void {
+  const times = new Map<KeptReceipt, number>()
+  for (const kept of released) times.set(kept, (times.get(kept) ?? 0) + 1)
+  for (const [kept, count] of times) if (kept.waiting.size === count) tx.del(TABLES.custody, kept.key)
 }
 
-/** Hand-overs from here to `device`; bounded, should rows of another order lead in a circle. */
-function hopsTo(custody: Row['custody'], device: DeviceId): number {
-  let hops = 1
-  for (let from = custody.get(device)?.from; from !== undefined && hops < MAX_CUSTODIANS; from = custody.get(from)?.from) hops += 1
-  return hops
-}
-
-function entryOf(id: EnvelopeId, row: Row, nowMs: number): OutboxEntry {
-  const custody = [...row.custody].map(([device, { untilMs, from }]) => {
-    return { device, untilMs, ...(from === undefined ? {} : { from }), hops: hopsTo(row.custody, device) }
-  })
-  const { to, priority, attempts } = row
-  return { id, to, priority, state: isCarried(row.custody, nowMs) ? 'carried' : 'queued', attempts, custody }
+function entryOf(id: EnvelopeId, { to, priority, attempts, custodians }: Row, nowMs: number): OutboxEntry {
+  return { id, to, priority, state: custodians.isCarried(nowMs) ? 'carried' : 'queued', attempts, custody: custodians.list() }
 }
 
 /** Priority (8) ‖ address (16); withdrawn: ‖ until (48-bit ms). */
@@ -269,6 +280,6 @@ function encodeRow(row: Row, withdrawnUntilMs?: number): Uint8Array {
 function decodeRow(bytes: Uint8Array): { row: Row; withdrawnUntilMs: number | undefined } {
   const reader = new ByteReader(bytes)
   const priority = PRIORITIES[reader.u8()] ?? 'normal'
-  const row: Row = { to: addressOf(reader.bytes(ADDRESS_BYTES)), priority, custody: new Map(), attempts: 0 }
+  const row: Row = { to: addressOf(reader.bytes(ADDRESS_BYTES)), priority, custodians: new Custodians(), attempts: 0 }
   return { row, withdrawnUntilMs: reader.remaining > 0 ? reader.u48() : undefined }
 }

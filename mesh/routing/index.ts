@@ -1,6 +1,7 @@
 export { BestSeen } from './best-seen.ts'
 export { type CollectGrant, isGrantValid, issueGrant } from './collect-grant.ts'
-export { type Custody, CustodyLedger, type OutboxEntry } from './custody-ledger.ts'
+export type { Custody } from './custodians.ts'
+export { CustodyLedger, type OutboxEntry } from './custody-ledger.ts'
 export { type CustodyReceipt, custodyMessage, type ForwardedReceipt, isCustodySigned } from './custody-receipt.ts'
 export { EncounterBook } from './encounter-book.ts'
 export { Encounters } from './encounters.ts'

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
-import { deviceIdOf } from '#mesh/ids'
+import { deviceIdOf, type EnvelopeId, envelopeIdOf } from '#mesh/ids'
 import { silentLog } from '#mesh/ports'
 import { Database } from '#mesh/store'
 import { anEnvelope, aSeed } from '../testing/builders.ts'
 import { fakeCrypto } from '../testing/fake-crypto.ts'
 import { memoryLevel } from '../testing/memory-store.ts'
 import { CustodyLedger } from './custody-ledger.ts'
-import { type CustodyReceipt, custodyMessage, decodeCustodyReceipt, encodeCustodyReceipt, isCustodySigned } from './custody-receipt.ts'
+import { type CustodyReceipt, custodyKey, custodyMessage, decodeCustodyReceipt, encodeCustodyReceipt, isCustodySigned } from './custody-receipt.ts'
 import { HOP_LIMIT, planFor, type RoutingFacts, SMALL_MESH_DEVICES } from './plan.ts'
 
 const crypto = fakeCrypto()
+const DAY_MS = 86_400_000
 const [A, B, C] = [1, 2, 3].map((n) => deviceIdOf(crypto.ed25519PublicKey(aSeed(n)))) as [
   ReturnType<typeof deviceIdOf>,
   ReturnType<typeof deviceIdOf>,
@@ -58,8 +59,7 @@ describe('a plan', () => {
 })
 
 describe('the ledger', () => {
-  const receiptFor = (ids: CustodyReceipt['ids'], custodian = 2): CustodyReceipt => {
-    const untilMs = 1_800_000_000_000
+  const receiptFor = (ids: CustodyReceipt['ids'], custodian = 2, untilMs = 1_800_000_000_000): CustodyReceipt => {
     return {
       custodian: deviceIdOf(crypto.ed25519PublicKey(aSeed(custodian))),
       untilMs,
@@ -178,6 +178,96 @@ describe('the ledger', () => {
     assert.equal(await count(db, 'c'), 64)
   })
 
+  it('keeps one receipt of a device for an envelope, and a later one only when it promises a day more', async () => {
+    const { db, ledger, ids } = await waitingFor(2)
+    const [one = anEnvelope().id, two = one] = ids
+    const tell = (receipt: CustodyReceipt) => db.transaction((tx) => ledger.recordCustody(tx, receipt))
+    assert.deepEqual(await tell(receiptFor([one, two, one], 2, 10 * DAY_MS)), [one, two], 'each once')
+    for (let n = 1; n <= 50; n++) assert.deepEqual(await tell(receiptFor([one], 2, 10 * DAY_MS + n)), [])
+    assert.deepEqual([await count(db, 'c'), ledger.get(one)?.custody[0]?.untilMs], [1, 10 * DAY_MS])
+    assert.deepEqual(await tell(receiptFor([one], 2, 11 * DAY_MS)), [], 'it is not the first')
+    assert.deepEqual([await count(db, 'c'), ledger.get(one)?.custody[0]?.untilMs], [2, 11 * DAY_MS], 'the old one still counts for the other')
+    await tell(receiptFor([two], 2, 11 * DAY_MS))
+    assert.equal(await count(db, 'c'), 2, 'and goes with it')
+    const again = await CustodyLedger.open(db, { now: () => 1 })
+    assert.deepEqual(new Set(again.list().map(({ custody }) => custody[0]?.untilMs)), new Set([11 * DAY_MS]))
+  })
+
+  it('keeps one receipt of a device when many come in one group of transactions', async () => {
+    const { db, ledger, ids } = await waitingFor(1)
+    await Promise.all(Array.from({ length: 50 }, (_, n) => db.transaction((tx) => ledger.recordCustody(tx, receiptFor(ids, 2, (n % 25) * DAY_MS + DAY_MS)))))
+    assert.deepEqual([await count(db, 'c'), ledger.list()[0]?.custody[0]?.untilMs], [1, 25 * DAY_MS])
+    await Promise.all(Array.from({ length: 100 }, (_, n) => db.transaction((tx) => ledger.recordCustody(tx, receiptFor(ids, n + 1)))))
+    assert.deepEqual([await count(db, 'c'), ledger.list()[0]?.custody.length], [64, 64])
+  })
+
+  it('has a promise that was written down for nothing counted for nothing', async () => {
+    const { db, ledger, ids } = await waitingFor(1)
+    const receipt = receiptFor(ids)
+    const failed = db.transaction((tx) => {
+      ledger.recordCustody(tx, receipt)
+      throw new Error('the disk is full')
+    })
+    await assert.rejects(failed, /the disk is full/)
+    assert.deepEqual([await count(db, 'c'), ledger.list()[0]?.custody], [0, []])
+    assert.deepEqual(await db.transaction((tx) => ledger.recordCustody(tx, receipt)), ids)
+  })
+
+  it('keeps a receipt for all that wait, also when it counts for some of them only later', async () => {
+    const { db, ledger, ids } = await waitingFor(2)
+    const [one = anEnvelope().id, two = one] = ids
+    const first = receiptFor([one])
+    const next = { ...receiptFor([one, two], 77), from: first.custodian }
+    await db.transaction((tx) => ledger.recordCustody(tx, first))
+    await db.transaction((tx) => ledger.recordCustody(tx, next))
+    await db.transaction((tx) => ledger.recordCustody(tx, receiptFor([two])))
+    await db.transaction((tx) => ledger.recordCustody(tx, next))
+    await db.transaction((tx) => ledger.settle(tx, [two]))
+    assert.equal((await CustodyLedger.open(db)).get(one)?.custody.length, 2)
+  })
+
+  it('takes no promise that has run out, and believes none for longer than an envelope lives', async () => {
+    const { db, ledger, ids } = await waitingFor(1, 40 * DAY_MS)
+    for (let n = 1; n <= 40; n++) await db.transaction((tx) => ledger.recordCustody(tx, receiptFor(ids, 2, n * DAY_MS)))
+    assert.deepEqual([await count(db, 'c'), ledger.list()[0]?.custody], [0, []])
+    await db.transaction((tx) => ledger.recordCustody(tx, receiptFor(ids, 2, 2 ** 48 - 1)))
+    assert.equal(ledger.list()[0]?.custody[0]?.untilMs, 70 * DAY_MS)
+  })
+
+  it('does not let who was given it by others take the place of who was given it here', async () => {
+    const { db, ledger, ids } = await waitingFor(1)
+    const [direct, other] = [receiptFor(ids, 2, DAY_MS), receiptFor(ids, 3, DAY_MS)]
+    for (const receipt of [direct, { ...other, from: B }, { ...receiptFor(ids, 2, 9 * DAY_MS), from: C }]) {
+      await db.transaction((tx) => ledger.recordCustody(tx, receipt))
+    }
+    for (const opened of [ledger, await CustodyLedger.open(db)]) {
+      const chain = opened.list()[0]?.custody.map(({ device, from }) => [device, from]) ?? []
+      assert.deepEqual(new Map(chain.map((row) => [row[0], row[1]])), new Map([[B, undefined] as const, [C, B] as const]))
+    }
+  })
+
+  it('keeps no more than 128 KiB of receipts for one envelope, half of it for what was passed on', async () => {
+    const { db, ledger, ids } = await waitingFor(1)
+    const junk = Array.from({ length: 1_023 }, (_, n) => envelopeIdOf(crypto.ed25519PublicKey(aSeed(1_000 + n))))
+    await db.transaction((tx) => ledger.recordCustody(tx, receiptFor(ids)))
+    for (let n = 10; n < 20; n++) await db.transaction((tx) => ledger.recordCustody(tx, { ...receiptFor([...ids, ...junk], n), from: B }))
+    assert.equal(await count(db, 'c'), 2)
+    for (let n = 20; n < 30; n++) await db.transaction((tx) => ledger.recordCustody(tx, receiptFor([...ids, ...junk], n)))
+    assert.equal(await count(db, 'c'), 4)
+  })
+
+  it('clears away at the start what older programs kept too much of', async () => {
+    const { db, ids } = await waitingFor(1)
+    await db.transaction((tx) => {
+      for (let n = 1; n <= 50; n++) {
+        const receipt = receiptFor(ids, 2, 5 * DAY_MS + n)
+        tx.put('c', custodyKey(receipt), encodeCustodyReceipt(receipt))
+      }
+    })
+    const ledger = await CustodyLedger.open(db)
+    assert.deepEqual([await count(db, 'c'), ledger.list()[0]?.custody.length], [1, 1])
+  })
+
   it('reads a receipt out of a Buffer without keeping hold of it', () => {
     const row = Buffer.from(encodeCustodyReceipt(receiptFor([anEnvelope().id])))
     const receipt = decodeCustodyReceipt(row)
@@ -199,6 +289,17 @@ describe('the ledger', () => {
     assert.equal(await count(db, 'c'), 0)
   })
 })
+
+/** A ledger that waits for so many envelopes. */
+async function waitingFor(many: number, nowMs = 1): Promise<{ db: Database; ledger: CustodyLedger; ids: EnvelopeId[] }> {
+  const db = await Database.open(memoryLevel(), { log: silentLog })
+  const ledger = await CustodyLedger.open(db, { now: () => nowMs })
+  const envelopes = Array.from({ length: many }, () => anEnvelope())
+  await db.transaction((tx) => {
+    for (const envelope of envelopes) ledger.enqueue(tx, envelope)
+  })
+  return { db, ledger, ids: envelopes.map(({ id }) => id) }
+}
 
 async function count(db: Database, table: 'c'): Promise<number> {
   let rows = 0

@@ -17,7 +17,7 @@ export type SyncStore = Pick<EnvelopeStore, 'has' | 'meta' | 'ids' | 'byAddress'
 /** The one door. */
 export type SyncIntake = Pick<Intake, 'receiveAll'>
 /** Who has promised to carry what. */
-export type SyncLedger = Pick<CustodyLedger, 'ids' | 'has' | 'hasCustody' | 'recordCustody' | 'noteAttempt'>
+export type SyncLedger = Pick<CustodyLedger, 'ids' | 'has' | 'hasCustody' | 'isNews' | 'recordCustody' | 'noteAttempt'>
 
 /** Everything an exchange works with. */
 export interface ExchangeDeps {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import type { DeviceId, EnvelopeId } from '#mesh/ids'
 import { custodyMessage } from '#mesh/routing'
+import { TABLES } from '#mesh/store'
 import { fakeClock, settle } from '#mesh/testing'
-import { join, type MeshNode, meshNode, puppet, until } from '../testing/mesh-node.ts'
+import { join, type MeshNode, meshNode, type Puppet, puppet, until } from '../testing/mesh-node.ts'
 import { toyCrypto } from '../testing/toy-crypto.ts'
 
 const crypto = toyCrypto()
@@ -75,7 +76,7 @@ describe('receipts that are passed back', () => {
   })
 
   /** Plays carol, who carries for alice, and says that a custodian has it from somebody. */
-  async function told(custodian: MeshNode, from: DeviceId, options: { isForged?: boolean } = {}): Promise<void> {
+  async function told(custodian: MeshNode, from: DeviceId, options: { isForged?: boolean } = {}): Promise<Puppet> {
     const peer = puppet(alice, carol.device)
     const untilMs = alice.clock.now() + 86_400_000
     const ids = [id]
@@ -95,6 +96,7 @@ describe('receipts that are passed back', () => {
     })
     await settle()
     await settle()
+    return peer
   }
 
   it('are taken when they continue the chain', async () => {
@@ -110,6 +112,22 @@ describe('receipts that are passed back', () => {
   it('are an offence when their custodian did not sign them', async () => {
     await told(dave, carol.device, { isForged: true })
     assert.deepEqual([chain()?.length, alice.offences], [1, ['MESH_SIGNATURE_INVALID']])
+  })
+
+  it('take the room of one, however often a custodian promises a little more', async () => {
+    const peer = await told(dave, carol.device)
+    for (let second = 1; second <= 10; second++) {
+      for (let n = 0; n < 16; n++) {
+        const untilMs = alice.clock.now() + 86_400_000 + n
+        const signature = crypto.ed25519Sign(dave.deviceSeed, custodyMessage(carol.device, untilMs, [id]))
+        await peer.say({ type: 'forwarded', custodian: dave.device, from: carol.device, untilMs, ids: [id], signature })
+      }
+      await settle()
+      await alice.clock.advance(1_000)
+    }
+    let rows = 0
+    for await (const _ of alice.db.iterate(TABLES.custody)) rows += 1
+    assert.deepEqual([rows, chain()?.length, alice.offences], [2, 2, []])
   })
 
   it('are not sent to one who does not know them', async () => {

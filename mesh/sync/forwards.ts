@@ -68,11 +68,11 @@ function originOf(meta: ReturnType<Books['shared']['deps']['store']['meta']>): D
  */
 export async function takeForwarded(books: Books, frame: ForwardedFrame): Promise<void> {
   const { deps } = books.shared
-  const isUseful = (id: EnvelopeId): boolean => deps.ledger.has(id) || originOf(deps.store.meta(id)) !== undefined
+  const isUseful = (id: EnvelopeId): boolean => deps.ledger.isNews(id, frame) || originOf(deps.store.meta(id)) !== undefined
   if (!frame.ids.some(isUseful)) return
   const { custodian, from, untilMs, ids } = frame
   const receipt = { custodian, from, untilMs, ids, signature: copyBytes(frame.signature) } // the frame's memory is given back
   if (!isCustodySigned(deps.crypto, from, receipt)) throw new MeshError('MESH_SIGNATURE_INVALID', 'a forwarded receipt is not signed by its custodian')
   passBack(books, receipt, books.link.peer)
-  await deps.db.transaction((tx) => deps.ledger.recordCustody(tx, receipt))
+  await deps.db.transaction((tx) => void deps.ledger.recordCustody(tx, receipt))
 }
