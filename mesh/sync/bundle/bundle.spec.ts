@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { concatBytes } from '#mesh/codec'
 import { isMeshError } from '#mesh/errors'
 import { silentLog } from '#mesh/ports'
+import { custodyMessage } from '#mesh/routing'
+import { TABLES } from '#mesh/store'
 import { fakeClock, seededRandom, settle } from '#mesh/testing'
 import { type MeshNode, type MeshNodeOptions, meshNode } from '../../testing/mesh-node.ts'
 import { toyCrypto } from '../../testing/toy-crypto.ts'
 import { BLOCK_TYPE, encodeBlock } from './block.ts'
 import { BlockReader } from './block-reader.ts'
-import { decodeContent } from './contents.ts'
+import { decodeContent, encodeTaken } from './contents.ts'
 import { Bundles, type ImportReport, MIN_PART_BYTES } from './index.ts'
 import { STICK_LINK } from './stick-link.ts'
 
@@ -94,6 +96,30 @@ describe('bundles between nodes that never meet', () => {
     await read(c, await written(b))
     assert.equal(c.node.store.has(id as never), false, 'taken back by the receipt')
     assert.equal(contents(await written(c)).filter(({ kind }) => kind === 'taken').length, 0, 'and nothing is owed for it any more')
+  })
+
+  it('take copies once for whoever promises, and nothing for a promise that has run out', async () => {
+    const [a, b, c] = [await holder('a'), await holder('b'), await holder('c')]
+    const [id] = await a.node.writeMany(b.node, 1)
+    assert.ok(id !== undefined)
+    const promise = (untilMs: number, ids = [id]) => {
+      const signature = crypto.ed25519Sign(c.node.deviceSeed, custodyMessage(a.node.device, untilMs, ids))
+      const payload = encodeTaken(a.node.device, c.node.device, { untilMs, ids, signature })
+      return read(a, encodeBlock({ type: BLOCK_TYPE.taken, bundle: new Uint8Array(16), part: 1, sequence: 0, payload }))
+    }
+    const kept = async () => {
+      let rows = 0
+      for await (const _ of a.node.db.iterate(TABLES.custody)) rows += 1
+      return [rows, copies(a, id)]
+    }
+    for (let untilMs = 1; untilMs <= 20; untilMs++) assert.equal((await promise(untilMs)).carried, 0)
+    assert.deepEqual(await kept(), [0, 8])
+    const nowMs = clock.now()
+    assert.equal((await promise(nowMs + 3_600_000, [id, id])).carried, 1)
+    for (let n = 1; n <= 20; n++) assert.equal((await promise(nowMs + 3_600_000 + n)).carried, 0)
+    assert.deepEqual(await kept(), [1, 4])
+    assert.equal((await promise(nowMs + 2 * 86_400_000)).carried, 0, 'it is longer, but not another copy')
+    assert.deepEqual([await kept(), a.node.ledger.get(id)?.custody[0]?.untilMs], [[1, 4], nowMs + 2 * 86_400_000])
   })
 
   it('hold for one address only what goes there, and receipts', async () => {

@@ -9,7 +9,7 @@ export interface BundleDeps {
   readonly db: Pick<Database, 'transaction' | 'iterate'>
   readonly store: SyncStore
   readonly intake: SyncIntake
-  readonly ledger: Pick<CustodyLedger, 'has' | 'hasCustody' | 'recordCustody' | 'noteAttempt'>
+  readonly ledger: Pick<CustodyLedger, 'isNews' | 'recordCustody' | 'noteAttempt'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
