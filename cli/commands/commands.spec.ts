@@ -19,7 +19,7 @@ async function run(typed: string, api = fakeApi(), confirm?: (question: string) 
   return text
 }
 
-const until = '2026-01-01T00:00:00Z'
+const until = new Date(Date.now() + 3_600_000).toISOString()
 const CHAIN: OutboxInfo['custody'] = [
   { device: '12D3KooWaaaaaaaa', until, hops: 1 },
   { device: '12D3KooWcccccccc', until, hops: 1 },
@@ -109,7 +109,7 @@ describe('commands', () => {
     const api = fakeApi({ outbox: async () => rows })
     const [head, first, second, ...chain] = (await run('outbox', api)).trimEnd().split('\n')
     assert.match(head ?? '', /^to +age +priority +id +state$/)
-    assert.match(first ?? '', /^bob +3 min +critical +…aaaaaaaa +waits here, nobody took it yet; next attempt 20/)
+    assert.match(first ?? '', /^bob +3 min +critical +…aaaaaaaa +waits here, given to nobody since the node started; next attempt 20/)
     assert.match(second ?? '', /^bob +3 min +low +…bbbbbbbb +3 carry it$/)
     assert.deepEqual(
       chain.map((line) => line.replace(/until .*/, '')),
@@ -120,6 +120,20 @@ describe('commands', () => {
       lines.map((line) => JSON.parse(line)),
       rows,
     )
+  })
+
+  it('outbox counts who still has to carry a message, and says of hand-overs since when they are counted', async () => {
+    const row: OutboxInfo = { id: 'a'.repeat(43), to: 'bob', priority: 'normal', state: 'carried', attempts: 2, since: until, custody: [] }
+    const [first, ...others] = CHAIN
+    assert.ok(first !== undefined)
+    const gone = others.map((one) => ({ ...one, until: '2020-01-01T00:00:00Z' }))
+    const rows: OutboxInfo[] = [
+      { ...row, custody: [first, ...gone] },
+      { ...row, state: 'queued', custody: gone },
+    ]
+    const text = await run('outbox', fakeApi({ outbox: async () => rows }))
+    assert.match(text, / somebody carries it\n/)
+    assert.match(text, / waits here, given out 2× since the node started, and nobody promises to carry it\n/)
   })
 
   it('outbox flush says what was tried', async () => {

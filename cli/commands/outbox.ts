@@ -76,9 +76,12 @@ function priorityOf({ priority }: OutboxInfo): string {
   return priority === 'bulk' ? 'low' : priority
 }
 
+/** Promises that have run out do not count, and hand-overs are counted from the start of the node. */
 function stateOf({ state, attempts, custody, nextAttemptAt }: OutboxInfo): string {
-  if (state === 'carried') return custody.length === 1 ? 'somebody carries it' : `${custody.length} carry it`
-  const tried = attempts === 0 ? 'waits here, nobody took it yet' : `waits here, given out ${attempts}× without a promise`
+  const carriers = custody.filter(({ until }) => Date.parse(until) > Date.now()).length
+  if (state === 'carried') return carriers > 1 ? `${carriers} carry it` : 'somebody carries it'
+  const given = attempts === 0 ? 'given to nobody since the node started' : `given out ${attempts}× since the node started, and nobody promises to carry it`
+  const tried = `waits here, ${given}`
   return nextAttemptAt === undefined ? tried : `${tried}; next attempt ${clockTime(nextAttemptAt)}`
 }
 

@@ -229,6 +229,7 @@ export interface OutboxInfo {
   /** Only when nobody may hand it from one mesh to another. */
   bridge?: false
   state: 'queued' | 'carried'
+  /** Hand-overs tried since the node started. */
   attempts: number
   /** When it was written, by this node's clock. */
   since: string
