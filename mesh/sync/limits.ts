@@ -117,6 +117,12 @@ export const MAX_GROWTH = 16_384
 /** No word about an exchange of symbols for so long: then the store is walked. As long as a frame may take; in ms. */
 export const RECONCILE_MS = 60_000
 
+/**
+ * An index under a peer's key is lent for so long, whatever the peer says meanwhile; then the store is walked. The list of
+ * a full Pi, 2 MB, needs 55 kbit/s for it; without an end eight who say a word a minute keep all others out. In ms.
+ */
+export const LOAN_MS = 300_000
+
 /** Beyond so many days ahead or behind, a stamp tells nothing about the age of an envelope. */
 export const MAX_DAYS_APART = 31
 
