@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { compareStamps } from '#mesh/envelope'
 import { type EnvelopeId, envelopeIdOf } from '#mesh/ids'
 import type { EnvelopeMeta } from '#mesh/store'
-import { ByPriority } from './by-priority.ts'
-import { PRIORITIES } from './walks.ts'
+import { ByPriority, PRIORITIES } from './by-priority.ts'
 
 const metas = fc
   .array(fc.record({ priority: fc.constantFrom(...PRIORITIES), ms: fc.nat(20), counter: fc.nat(3) }), { maxLength: 40 })
@@ -37,5 +38,26 @@ describe('envelopes by priority', () => {
         assert.ok(queue.isEmpty && queue.next() === undefined)
       }),
     )
+  })
+
+  it('hold no description of what waits: at most 48 bytes for each, sorted or not', () => {
+    setFlagsFromString('--expose-gc')
+    const gc = runInNewContext('gc') as () => void
+    const ids = Array.from({ length: 20_000 }, (_, i) => envelopeIdOf(new Uint8Array(32).fill(i).fill(i >> 8, 16)))
+    const heldBy = (queue: ByPriority): number => {
+      gc()
+      const before = process.memoryUsage()
+      for (const [i, id] of ids.entries()) queue.add({ ...aMeta(0, 'normal', 1_790_000_000_000 + i, i % 3), id })
+      queue.next()
+      for (const [i, id] of ids.entries()) if (i < 2) queue.add({ ...aMeta(0, 'normal', 1_790_000_000_000 + i, 0), id })
+      gc()
+      const after = process.memoryUsage()
+      return after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers
+    }
+    heldBy(new ByPriority())
+    const queue = new ByPriority()
+    const bytes = heldBy(queue) / ids.length
+    assert.ok(bytes <= 48, `${bytes} bytes each`)
+    assert.equal(queue.isEmpty, false)
   })
 })

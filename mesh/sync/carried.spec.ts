@@ -12,6 +12,7 @@ import { KEY_MS } from './limits.ts'
 import { ALL_DAYS } from './riblt/index.ts'
 
 const ANN = 'ann' as DeviceId
+const STAYS = new AbortController().signal
 const KEYS = Array.from({ length: 12 }, (_, i) => new Uint8Array(16).fill(i))
 const keyOf = (i: number): Uint8Array => KEYS[i] ?? new Uint8Array(16)
 const countOf = (ids: KeyedIds): number => ids.index.digest(ALL_DAYS).count
@@ -38,7 +39,7 @@ describe('the ids of what is carried', () => {
     const all = pool(absent.address, 60)
     await carry(node, all.slice(0, 30))
     const own = await carried.own()
-    const loan = await carried.under(keyOf(1), ANN)
+    const loan = await carried.under(keyOf(1), ANN, STAYS)
     await node.db.transaction((tx) => {
       for (const { id } of all.slice(10, 20)) node.store.remove(tx, id, 'expired')
     })
@@ -47,7 +48,7 @@ describe('the ids of what is carried', () => {
     const anew = new CarriedIds({ store: node.store, clock, random: seededRandom(1) }, () => false)
     for (const [ids, expected] of [
       [own, await anew.own()],
-      [loan?.ids, (await anew.under(keyOf(1), ANN))?.ids],
+      [loan?.ids, (await anew.under(keyOf(1), ANN, STAYS))?.ids],
     ] as const) {
       assert.ok(ids !== undefined && expected !== undefined)
       assert.equal(countOf(ids), 55)
@@ -79,18 +80,18 @@ describe('the ids of what is carried', () => {
   })
 
   it('are hashed for one peer four times a minute, and not again under a key that is kept', async () => {
-    for (let i = 0; i < 4; i++) (await carried.under(keyOf(i), ANN))?.giveBack()
-    assert.equal(await carried.under(keyOf(4), ANN), undefined)
-    assert.ok((await carried.under(keyOf(3), ANN)) !== undefined)
+    for (let i = 0; i < 4; i++) (await carried.under(keyOf(i), ANN, STAYS))?.giveBack()
+    assert.equal(await carried.under(keyOf(4), ANN, STAYS), undefined)
+    assert.ok((await carried.under(keyOf(3), ANN, STAYS)) !== undefined)
     await clock.advance(15_000)
-    assert.ok((await carried.under(keyOf(4), ANN)) !== undefined)
+    assert.ok((await carried.under(keyOf(4), ANN, STAYS)) !== undefined)
   })
 
   it('are kept under eight keys at most, those used last, and others wait for a place', async () => {
     const peer = (i: number): DeviceId => `peer ${i}` as DeviceId
-    const loans = await Promise.all(KEYS.slice(0, 8).map((key, i) => carried.under(key, peer(i))))
+    const loans = await Promise.all(KEYS.slice(0, 8).map((key, i) => carried.under(key, peer(i), STAYS)))
     let isThere = false
-    const ninth = carried.under(keyOf(8), peer(8)).then((loan) => {
+    const ninth = carried.under(keyOf(8), peer(8), STAYS).then((loan) => {
       isThere = loan !== undefined
       return loan
     })
@@ -100,8 +101,24 @@ describe('the ids of what is carried', () => {
     loans[5]?.giveBack()
     await ninth
     assert.ok(isThere)
-    const again = await carried.under(keyOf(0), peer(0))
+    const again = await carried.under(keyOf(0), peer(0), STAYS)
     assert.equal(again?.ids, loans[0]?.ids)
+  })
+
+  it('are not kept for who does not wait any more: whoever came after him gets the place', async () => {
+    const peer = (i: number): DeviceId => `peer ${i}` as DeviceId
+    const loans = await Promise.all(KEYS.slice(0, 8).map((key, i) => carried.under(key, peer(i), STAYS)))
+    const [before, woken] = [new AbortController(), new AbortController()]
+    const left = [carried.under(keyOf(8), peer(8), before.signal), carried.under(keyOf(9), peer(9), woken.signal)]
+    const patient = carried.under(keyOf(10), peer(10), STAYS)
+    await settle()
+    before.abort()
+    assert.equal(await left[0], undefined)
+    loans[0]?.giveBack()
+    woken.abort() // in the same turn as the place came to him
+    assert.equal(await left[1], undefined)
+    assert.ok((await patient) !== undefined)
+    assert.equal(await carried.under(keyOf(11), peer(11), before.signal), undefined)
   })
 
   it('are made in slices, between which envelopes come and go', async () => {

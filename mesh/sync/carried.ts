@@ -75,26 +75,45 @@ export class CarriedIds {
     return ids
   }
 
-  /** All ids under a key of `peer`; `undefined` when that was asked for too often. Waits while too many others have one. */
-  async under(key: Uint8Array, peer: DeviceId): Promise<Loan | undefined> {
+  /**
+   * All ids under a key of `peer`; `undefined` when that was asked for too often, or `signal` says that nobody needs it
+   * any more. Waits while too many others have one.
+   */
+  async under(key: Uint8Array, peer: DeviceId, signal: AbortSignal): Promise<Loan | undefined> {
     const name = key.toString()
-    for (;;) {
+    while (!signal.aborted) {
       const known = this.#foreign.get(name)
       if (known !== undefined) return this.#lend(name, known)
-      if (!this.#mayHash(peer)) {
-        this.#waiting.shift()?.() // whoever comes next may
-        return undefined
-      }
-      if (this.#makePlace()) break
+      if (!this.#mayHash(peer)) break
+      if (this.#makePlace()) return this.#lend(name, this.#newEntry(key, peer))
       if (this.#waiting.length >= MAX_WAITING_KEYS) return undefined
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      await this.#woken(signal)
     }
+    this.#waiting.shift()?.() // whoever comes next may
+    return undefined
+  }
+
+  #newEntry(key: Uint8Array, peer: DeviceId): Entry {
     this.#hashings.take(peer)
     this.#hashed.take('', this.size)
     const ids = this.#newIds(key)
-    const entry: Entry = { ids, ready: this.#fill(ids), users: 0 }
-    this.#foreign.set(name, entry)
-    return this.#lend(name, entry)
+    return { ids, ready: this.#fill(ids), users: 0 }
+  }
+
+  /** Waits for its turn, or until nobody needs it: then it stands in nobody's way. */
+  #woken(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        signal.removeEventListener('abort', leave)
+        resolve()
+      }
+      const leave = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(wake), 1)
+        wake()
+      }
+      signal.addEventListener('abort', leave)
+      this.#waiting.push(wake)
+    })
   }
 
   #mayHash(peer: DeviceId): boolean {

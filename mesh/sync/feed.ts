@@ -9,7 +9,7 @@ export type Walk = Iterator<EnvelopeId | undefined, void>
 
 /**
  * What one session has still to look at: first what arrives live, then what was put off, then what the peer is
- * known to lack, then the walk over the store. A feed is a position, an iterator, a bounded list and 8 bytes for
+ * known to lack, then the walk over the store. A feed is a position, an iterator, a bounded list and 40 bytes for
  * each envelope that the peer lacks, however large the store is.
  *
  * Nothing is handed out by both the walk and the live side: the walk leaves out what arrived after it

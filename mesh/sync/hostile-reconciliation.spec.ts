@@ -5,7 +5,7 @@ import { settle } from '../testing/fake-clock.ts'
 import { type MeshNode, meshNode, type Puppet, puppet, until } from '../testing/mesh-node.ts'
 import { toyCrypto } from '../testing/toy-crypto.ts'
 import type { Frame, HelloFrame } from './frames.ts'
-import { RECONCILE_MS } from './limits.ts'
+import { LOAN_MS, RECONCILE_MS, USUAL_KEYS } from './limits.ts'
 import { Digest } from './riblt/digest.ts'
 import { decodeMessage, encodeMessage, type Message } from './riblt/messages.ts'
 import { seededBytes } from './riblt/naive-twin.ts'
@@ -14,11 +14,12 @@ import { encodeItems, encodeSymbols } from './riblt/wire.ts'
 
 const VIOLATION = 'MESH_PROTOCOL_VIOLATION'
 const HELD = 200
-const mallory: DeviceId = deviceIdOf(toyCrypto().ed25519PublicKey(new Uint8Array(32).fill(66)))
+const deviceOf = (seed: number): DeviceId => deviceIdOf(toyCrypto().ed25519PublicKey(new Uint8Array(32).fill(seed)))
+const mallory: DeviceId = deviceOf(66)
 /** By what it claims to hold, a peer makes the node answer or begin. */
 const LARGER: HelloFrame = { type: 'hello', nowMs: 1_790_000_000_000, knownDevices: 3, grants: [], held: HELD + 50, keptDays: 30 }
 const SMALLER: HelloFrame = { ...LARGER, held: HELD - 50 }
-const OPEN: Message = { kind: 'open', key: seededBytes(1, 16), days: ALL_DAYS, digest: digestOf(3) }
+const OPEN: Extract<Message, { kind: 'open' }> = { kind: 'open', key: seededBytes(1, 16), days: ALL_DAYS, digest: digestOf(3) }
 const said = (message: Message, scope = 0): Frame => ({ type: 'reconcile', scope, message: encodeMessage(message) })
 
 describe('a peer that reconciles with bad intentions', () => {
@@ -151,6 +152,56 @@ describe('a peer that reconciles with bad intentions', () => {
     assert.deepEqual(node.offences, [])
     assert.equal(idsOf(node).length, HELD)
   })
+
+  it('by lists that trickle keeps its places for five minutes, whatever it sends', async () => {
+    const holders = await holdAll()
+    const waiting = puppet(node, deviceOf(30))
+    await waiting.say(LARGER, said({ ...OPEN, key: seededBytes(99, 16) }))
+    await trickle(holders, RECONCILE_MS + 10_000)
+    assert.ok(!waiting.heard.some(({ type }) => type === 'reconcile'))
+    waiting.link.abort(new Error('enough'))
+    await waiting.ended
+    await trickle(holders, LOAN_MS)
+    const next = puppet(node, deviceOf(31))
+    await next.say(LARGER, said({ ...OPEN, key: seededBytes(98, 16) }))
+    assert.equal((await hearsMessage(next)).kind, 'days')
+    assert.deepEqual(node.offences, [], 'a slow list is no offence')
+  })
+
+  it('that waits for a place and drops its link is forgotten at once', async () => {
+    await holdAll()
+    for (let meeting = 0; meeting < 60; meeting++) {
+      const peer = puppet(node, mallory)
+      await peer.say(LARGER, said({ ...OPEN, key: seededBytes(1_000 + meeting, 16) }))
+      await settle()
+      peer.link.abort(new Error('gone'))
+      await settle()
+    }
+    assert.equal(node.exchange.sessions().length, USUAL_KEYS)
+  })
+
+  /** Peers that hold all indexes there may be, and have announced long lists. */
+  async function holdAll(): Promise<Puppet[]> {
+    const holders: Puppet[] = []
+    for (let i = 0; i < USUAL_KEYS; i++) {
+      const peer = puppet(node, deviceOf(100 + i))
+      await peer.say(LARGER, said({ ...OPEN, key: seededBytes(i, 16) }))
+      assert.equal((await hearsMessage(peer)).kind, 'days')
+      await peer.say(said({ kind: 'plan', mode: 'list', days: ALL_DAYS, count: 16_000 }))
+      holders.push(peer)
+    }
+    return holders
+  }
+
+  /** Each says one item, often enough to be taken for alive. */
+  async function trickle(holders: readonly Puppet[], ms: number): Promise<void> {
+    for (let saidMs = 0; saidMs <= ms; saidMs += RECONCILE_MS - 10_000) {
+      const nowMs = node.clock.now()
+      for (const [i, peer] of holders.entries()) await peer.say(said({ kind: 'items', body: encodeItems(Int32Array.of(nowMs | 0, i + 1)) }))
+      await node.clock.advance(RECONCILE_MS - 10_000)
+      await settle()
+    }
+  }
 
   /** Wants nothing of what it is offered, until nothing more comes. */
   async function answerOffers(peer: Puppet): Promise<void> {

@@ -117,6 +117,12 @@ export const MAX_GROWTH = 16_384
 /** No word about an exchange of symbols for so long: then the store is walked. As long as a frame may take; in ms. */
 export const RECONCILE_MS = 60_000
 
+/**
+ * An index under a peer's key is lent for so long, whatever the peer says meanwhile; then the store is walked. The list of
+ * a full Pi, 2 MB, needs 55 kbit/s for it; without an end eight who say a word a minute keep all others out. In ms.
+ */
+export const LOAN_MS = 300_000
+
 /** Beyond so many days ahead or behind, a stamp tells nothing about the age of an envelope. */
 export const MAX_DAYS_APART = 31
 
@@ -149,8 +155,8 @@ const ID_ENTRY_BYTES = 96
  * The most memory one session is meant to hold, in bytes (about 1.7 MB; 64 sessions: 107 MB when every
  * peer is hostile at once). Added up from the limits above, not measured: frames at the door with their
  * copies on the way into the store, one outgoing frame with the envelopes it was built from, and the id
- * lists. Beside it stand the buffers of the transport, 8 bytes for each envelope that waits
- * for this peer, and in the few sessions that answer an exchange of symbols up to 1.7 MB for these (riblt/plan.ts).
+ * lists. Beside it stand the buffers of the transport, 40 bytes for each envelope that waits
+ * for this peer (10 MB when it claims to lack all of 250,000), and in the few sessions that answer an exchange of symbols up to 1.7 MB for these (riblt/plan.ts).
  */
 export const SESSION_MEMORY_BYTES =
   2 * (MAX_FRAMES_AT_DOOR + 1) * MAX_FRAME_BYTES +

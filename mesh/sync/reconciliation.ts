@@ -3,7 +3,7 @@ import type { DeviceId, EnvelopeId } from '#mesh/ids'
 import type { CarriedIds, Loan } from './carried.ts'
 import type { HelloFrame } from './frames.ts'
 import type { KeyedIds } from './keyed-ids.ts'
-import { MAX_GROWTH, MAX_SIZE_RATIO, MAX_STEPS, RECONCILE_MS, SCARCE_COPIES_DEVICES } from './limits.ts'
+import { LOAN_MS, MAX_GROWTH, MAX_SIZE_RATIO, MAX_STEPS, RECONCILE_MS, SCARCE_COPIES_DEVICES } from './limits.ts'
 import { violation } from './offers.ts'
 import { encodeBusy, Initiator, keyOfOpen, Responder } from './riblt/index.ts'
 
@@ -54,6 +54,9 @@ export class Reconciliation {
   #responder: Responder | undefined
   #ids: KeyedIds | undefined
   #loan: Loan | undefined
+  /** Until when the index is lent to the peer. */
+  #lentUntilMs = Number.POSITIVE_INFINITY
+  readonly #ending = new AbortController()
   #isOpened = false
   #isOver = false
   /** Items that the peer lacks and that were not looked up yet, as pairs of words. */
@@ -90,9 +93,9 @@ export class Reconciliation {
     return message
   }
 
-  /** Time went by: gives up on a peer that says nothing. */
+  /** Time went by: gives up on a peer that says nothing, or talks for too long about an index that others wait for. */
   tick(nowMs: number): void {
-    if (!this.#isOver && nowMs - this.#progressMs > RECONCILE_MS) this.#giveUp()
+    if (!this.#isOver && (nowMs - this.#progressMs > RECONCILE_MS || nowMs > this.#lentUntilMs)) this.#giveUp()
   }
 
   /** Ends it, whatever is left. */
@@ -104,6 +107,7 @@ export class Reconciliation {
     this.#responder = undefined
     this.#ids = undefined
     this.#lacking = []
+    this.#ending.abort()
     this.#loan?.giveBack()
   }
 
@@ -132,7 +136,7 @@ export class Reconciliation {
 
   async #answer(key: Uint8Array, open: Uint8Array): Promise<void> {
     const { carried, peer, days, peerHolds, ring } = this.#deps
-    const loan = await carried.under(key, peer)
+    const loan = await carried.under(key, peer, this.#ending.signal)
     if (this.#isOver) {
       loan?.giveBack()
       return
@@ -143,6 +147,7 @@ export class Reconciliation {
       this.#giveUp()
     } else {
       this.#loan = loan
+      this.#lentUntilMs = this.#progressMs + LOAN_MS
       this.#ids = loan.ids
       this.#responder = new Responder({ indexFor: () => loan.ids.index, days, maxItems: 2 * peerHolds + MAX_GROWTH })
       this.#heard(open)

@@ -1,22 +1,20 @@
-import { compareStamps, type Priority } from '#mesh/envelope'
 import type { Address, DeviceId } from '#mesh/ids'
 import type { EnvelopeMeta } from '#mesh/store'
+import { ByPriority, PRIORITIES } from './by-priority.ts'
 import type { ExchangeDeps, SyncStore } from './deps.ts'
 import type { Walk } from './feed.ts'
 
-/** The order in which envelopes cross a link: keys, receipts and calls for help before the rest (DESIGN §9). */
-export const PRIORITIES: readonly Priority[] = ['critical', 'normal', 'bulk', 'ephemeral']
-
 /**
  * What the peer owns, the most important first, but for receipts: it wrote those itself, so they are offered. Within a priority in the order it was written, because
- * a message that comes before its parents has to wait for them. Holds 8 bytes for each envelope that
- * waits for this peer.
+ * a message that comes before its parents has to wait for them. Holds 40 bytes for each envelope of
+ * one priority that waits at one address.
  */
 export function* walkOwned(store: SyncStore, addresses: ReadonlySet<Address>): Walk {
   for (const priority of PRIORITIES) {
     for (const address of addresses) {
-      const waiting = [...store.byAddress(address)].filter((meta) => meta.priority === priority && meta.kind !== 'receipt')
-      for (const { id } of waiting.sort((a, b) => compareStamps(a.stamp, b.stamp))) yield id
+      const waiting = new ByPriority()
+      for (const meta of store.byAddress(address)) if (meta.priority === priority && meta.kind !== 'receipt') waiting.add(meta)
+      while (!waiting.isEmpty) yield waiting.next()
     }
   }
 }

@@ -7,11 +7,11 @@
  * Own envelopes are given even when their copies are with others, and so is what goes to an address that was
  * asked for or to the inbox of somebody whose bundle was read here.
  */
-import { compareStamps } from '#mesh/envelope'
+import { compareStamps, type Stamp } from '#mesh/envelope'
 import type { Address, EnvelopeId } from '#mesh/ids'
 import { planFor } from '#mesh/routing'
 import type { EnvelopeMeta } from '#mesh/store'
-import { PRIORITIES } from '../walks.ts'
+import { PRIORITIES } from '../by-priority.ts'
 import type { BundleDeps } from './deps.ts'
 import { STICK_LINK } from './stick-link.ts'
 
@@ -33,14 +33,14 @@ export interface Audience {
 /** Receipts and announcements first, since they make room; then by priority, and the oldest first. */
 export function selectForBundle(deps: Pick<BundleDeps, 'store' | 'knownDevices'>, audience: Audience): Selected[] {
   const neighbours = deps.knownDevices()
-  const chosen: Array<Selected & { rank: number; meta: EnvelopeMeta }> = []
+  const chosen: Array<Selected & { rank: number; stamp: Stamp }> = []
   for (const id of deps.store.ids()) {
     const meta = deps.store.meta(id)
     if (meta === undefined || meta.priority === 'ephemeral') continue // now or never: no stick is that fast
     const copies = copiesFor(meta, audience, neighbours)
-    if (copies > 0) chosen.push({ id, copies, size: meta.size, rank: rankOf(meta), meta })
+    if (copies > 0) chosen.push({ id, copies, size: meta.size, rank: rankOf(meta), stamp: meta.stamp })
   }
-  chosen.sort((a, b) => a.rank - b.rank || compareStamps(a.meta.stamp, b.meta.stamp))
+  chosen.sort((a, b) => a.rank - b.rank || compareStamps(a.stamp, b.stamp))
   return chosen.map(({ id, copies, size }) => ({ id, copies, size }))
 }
 
