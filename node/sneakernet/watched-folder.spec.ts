@@ -96,6 +96,20 @@ describe('a file in a watched folder', () => {
     assert.deepEqual([reads, folder.info.files, folder.info.errors], [2, 1, 1])
   })
 
+  for (const reason of ['rate', 'quota', 'full'] as const) {
+    it(`is read again later when an envelope of it was ignored because of "${reason}"`, async () => {
+      outcomes = [{ ...WHOLE, isWhole: false, accepted: 0, ignored: { [reason]: 900 } }]
+      await look(5)
+      assert.equal(reads, 1, 'not at once')
+      await clock.advance(HOUR_MS)
+      await look()
+      assert.equal(reads, 2)
+      await clock.advance(HOUR_MS)
+      await look()
+      assert.equal(reads, 2, 'now it is whole')
+    })
+  }
+
   it('is not read again when what was ignored stays so', async () => {
     outcomes = [{ ...WHOLE, ignored: { duplicate: 3, expired: 2, retracted: 1 } }]
     await look()

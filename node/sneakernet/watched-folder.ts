@@ -117,7 +117,7 @@ export class WatchedFolder {
     try {
       const report = await this.#import(candidate, signal)
       if (signal.aborted) return
-      this.#settle(candidate, report?.stopped === 'rate' || report?.stopped === 'full')
+      this.#settle(candidate, report !== undefined && mayBringMore(report))
       if (report === undefined) return
       this.#counts.files++
       this.#counts.envelopes += report.accepted
@@ -162,4 +162,9 @@ export class WatchedFolder {
     this.#lastError = `${shownName(path)}: ${what}`
     this.#deps.log.warn('a file in a watched folder is not right', { file: shownName(path), why: what })
   }
+}
+
+/** True when something was refused that another attempt may let in, whether or not the reading was stopped for it. */
+function mayBringMore({ stopped, ignored }: ImportReport): boolean {
+  return stopped === 'rate' || stopped === 'full' || (ignored.rate ?? 0) + (ignored.quota ?? 0) + (ignored.full ?? 0) > 0
 }
