@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Envelope, encodeRetraction, MAX_LIFETIME_S, signEnvelope } from '#mesh/envelope'
+import { TABLES } from '#mesh/store'
 import { fakeCrypto } from '../testing/fake-crypto.ts'
 import { bring, carried, meetPeople, rest } from '../testing/mesh-people.ts'
 import { isTo, receiptsBy, Stage, statesOf } from '../testing/stage.ts'
@@ -29,6 +30,22 @@ describe('states of messages', () => {
     assert.equal(a.events.filter((event) => event.kind === 'state' && event.state === 'delivered').length, 20)
     assert.deepEqual(a.ledger.list(), [])
     assert.deepEqual(await carried(a, isTo(b)), [])
+  })
+
+  it('stay queued when the disk spoils the index, and the message still arrives', async () => {
+    const [a, b] = await stage.friends()
+    const id = await a.send(b, 'are you alive?')
+    const keys: Uint8Array[] = []
+    for await (const [key] of a.db.iterate(TABLES.envelopeIndex)) keys.push(key)
+    await a.db.transaction((tx) => {
+      for (const key of keys) tx.put(TABLES.envelopeIndex, key, Uint8Array.of(1, 2, 3))
+    })
+    const back = await stage.restart(a)
+    assert.deepEqual(statesOf(await back.log(b)), ['queued'])
+    assert.ok(back.ledger.has(id) && back.store.meta(id)?.own)
+    await meetPeople(stage.clock, back, b)
+    assert.deepEqual(b.shown(), ['are you alive?'])
+    assert.deepEqual(statesOf(await back.log(b)), ['delivered'])
   })
 
   it('change by nobody but the owner of the inbox', async () => {

@@ -3,7 +3,7 @@ import type { Log } from '#mesh/ports'
 import type { MeshEvent } from './events.ts'
 import { closedError, guarded, storeError } from './failure.ts'
 import type { Level, Operation } from './level.ts'
-import { plain, readChunks, readValues } from './ranges.ts'
+import { plain, readChunks } from './ranges.ts'
 import { assertSchema } from './schema.ts'
 import { StagedGroup, StagedTransaction } from './staged-transaction.ts'
 import { rowKey, type Table } from './tables.ts'
@@ -122,16 +122,6 @@ export class Database implements Reader {
     await this.#readable()
     try {
       yield* readChunks(this.#level, table, range)
-    } catch (cause) {
-      throw storeError(cause)
-    }
-  }
-
-  /** All values of `table`, about a thousand at a time: for building an index. May be Buffers. */
-  async *values(table: Table): AsyncIterable<Uint8Array[]> {
-    await this.#readable()
-    try {
-      yield* readValues(this.#level, table)
     } catch (cause) {
       throw storeError(cause)
     }

@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter } from '#mesh/codec'
+import { ByteReader, ByteWriter, copyBytes } from '#mesh/codec'
 import { isMeshError } from '#mesh/errors'
 import { type Address, type EnvelopeId, idBytes } from '#mesh/ids'
 import type { Log } from '#mesh/ports'
@@ -11,12 +11,18 @@ import { MetaDecoder } from './meta-row.ts'
 import { PackedEnvelopes } from './packed-envelopes.ts'
 import { decodeSegment, encodeSegment } from './segment.ts'
 import { Segments } from './segments.ts'
-import { TABLES } from './tables.ts'
+import { TABLES, type Table } from './tables.ts'
 import type { Transaction } from './transaction.ts'
 import { Usage } from './usage.ts'
 
 /** The segment of envelopes that still have a row of their own, as an earlier program wrote them. */
 const OWN_ROWS = 0
+/** Where a row stands that could not be read. */
+export interface UnreadableRow {
+  readonly table: Table
+  readonly key: Uint8Array
+}
+
 /** Rows of their own that one transaction takes into a segment. */
 const MIGRATED_AT_ONCE = 4_096
 
@@ -53,11 +59,12 @@ export class EnvelopeIndex {
     return this.#bytes
   }
 
-  /** Reads the rows; returns how many were not readable. */
-  async load(): Promise<number> {
-    let unreadable = await this.#loadOwnRows()
+  /** Reads the rows; returns those that were not readable, of which nothing is known. */
+  async load(): Promise<UnreadableRow[]> {
+    const unreadable = await this.#loadOwnRows()
     for await (const rows of this.#db.chunks(TABLES.envelopeIndex)) {
-      for (const [key, row] of rows) if (!this.#loadSegment(new ByteReader(key).u48(), row)) unreadable++
+      for (const [key, row] of rows)
+        if (!this.#loadSegment(new ByteReader(key).u48(), row)) unreadable.push({ table: TABLES.envelopeIndex, key: copyBytes(key) })
     }
     for (const meta of this.#packed.all()) {
       this.#bytes += meta.size + STORED_OVERHEAD_BYTES
@@ -103,6 +110,10 @@ export class EnvelopeIndex {
 
   ids(): Iterable<EnvelopeId> {
     return this.#packed.ids()
+  }
+
+  all(): Iterable<EnvelopeMeta> {
+    return this.#packed.all()
   }
 
   /** Ids of those that must not cross a bridge. */
@@ -245,13 +256,13 @@ export class EnvelopeIndex {
     else ids.add(id)
   }
 
-  async #loadOwnRows(): Promise<number> {
+  async #loadOwnRows(): Promise<UnreadableRow[]> {
     const decoder = new MetaDecoder()
-    let unreadable = 0
-    for await (const rows of this.#db.values(TABLES.envelopeMeta)) {
-      for (const row of rows) {
+    const unreadable: UnreadableRow[] = []
+    for await (const rows of this.#db.chunks(TABLES.envelopeMeta)) {
+      for (const [key, row] of rows) {
         const meta = decoder.decode(row)
-        if (meta === undefined) unreadable++
+        if (meta === undefined) unreadable.push({ table: TABLES.envelopeMeta, key: copyBytes(key) })
         else {
           this.#packed.set(meta, OWN_ROWS)
           this.#hasOwnRows = true

@@ -1,5 +1,6 @@
-import type { EnvelopeKind, Priority, Stamp } from '#mesh/envelope'
+import type { Envelope, EnvelopeKind, Priority, Stamp } from '#mesh/envelope'
 import type { Address, AuthorKey, DeviceId, EnvelopeId } from '#mesh/ids'
+import { expiryWithin } from './time.ts'
 
 /** What the index knows about a stored envelope; never changed in place. */
 export interface EnvelopeMeta {
@@ -45,4 +46,13 @@ export interface Arrival {
   readonly own: boolean
   readonly pinned: boolean
   readonly stranger: boolean
+}
+
+/** What the index says about `envelope` when it is stored at `firstSeenMs`, in a store that keeps nothing longer than `retentionMs`. */
+export function metaOf(envelope: Envelope, arrival: Arrival, firstSeenMs: number, retentionMs: number): EnvelopeMeta {
+  const { id, address, author, kind, priority, mayCross, stamp, lifetimeS } = envelope
+  const expiryMs = expiryWithin(envelope, firstSeenMs, arrival.ageS, retentionMs)
+  const mesh = mayCross ? '' : (arrival.mesh ?? '')
+  const size = envelope.bytes.length
+  return { id, address, author, kind, priority, mayCross, size, stamp, lifetimeS, firstSeenMs, expiryMs, ...arrival, mesh }
 }

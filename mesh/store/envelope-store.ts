@@ -4,10 +4,11 @@ import { type Address, type EnvelopeId, idBytes } from '#mesh/ids'
 import type { Clock, Log } from '#mesh/ports'
 import type { Database } from './database.ts'
 import { EnvelopeIndex } from './envelope-index.ts'
-import type { Arrival, EnvelopeMeta } from './envelope-meta.ts'
+import { type Arrival, type EnvelopeMeta, metaOf } from './envelope-meta.ts'
 import type { RemovalReason } from './events.ts'
 import { pickVictims } from './eviction.ts'
 import { OWN_SHARE, type Quota, STORED_OVERHEAD_BYTES, type StoreLimits } from './limits.ts'
+import { Rebuild } from './rebuild.ts'
 import { TABLES } from './tables.ts'
 import { ClockJumps, endsInAnotherTime, expiryWithin, isFromAnotherTime, MAX_GRAVE_MS, redate } from './time.ts'
 import { Tombstones } from './tombstones.ts'
@@ -52,13 +53,19 @@ export class EnvelopeStore {
     this.#jumps = new ClockJumps(deps.clock)
   }
 
-  /** Reads the index of `db` into memory. */
+  /**
+   * Reads the index of `db` into memory. What of it cannot be read is rebuilt from the envelopes.
+   * @throws MeshError `MESH_STORE_FULL` when there is no room to rebuild it: a store with a gap would tell that what is in it is over
+   */
   static async open(db: Database, deps: EnvelopeStoreDeps, limits: StoreLimits): Promise<EnvelopeStore> {
     const store = new EnvelopeStore(db, deps, limits)
     const unreadable = await store.#index.load()
-    if (unreadable > 0) deps.log.error('index rows were not readable and are left out', { rows: unreadable })
     await store.#tombstones.load(db)
     db.beforeCommit((tx) => store.#index.seal(tx))
+    if (unreadable.length > 0) {
+      const rebuilt = await new Rebuild(db, store.#index, deps.clock.now(), limits.retentionMs).run(unreadable)
+      deps.log.error('index rows were not readable; what they said was rebuilt from the envelopes', { rows: unreadable.length, ...rebuilt })
+    }
     await store.#index.migrate(deps.log)
     return store
   }
@@ -112,12 +119,8 @@ export class EnvelopeStore {
 
   /** Stores `envelope`; its bytes are copied. The caller has asked `has` and `makeRoom`. */
   put(tx: Transaction, envelope: Envelope, arrival: Arrival): EnvelopeMeta {
-    const firstSeenMs = this.#deps.clock.now()
-    const { id, address, author, kind, priority, mayCross, stamp, lifetimeS } = envelope
-    const expiryMs = expiryWithin(envelope, firstSeenMs, arrival.ageS, this.limits.retentionMs)
-    const mesh = mayCross ? '' : (arrival.mesh ?? '')
-    const size = envelope.bytes.length
-    const meta: EnvelopeMeta = { id, address, author, kind, priority, mayCross, size, stamp, lifetimeS, firstSeenMs, expiryMs, ...arrival, mesh }
+    const { id, address } = envelope
+    const meta = metaOf(envelope, arrival, this.#deps.clock.now(), this.limits.retentionMs)
     this.#index.stage(tx, id, meta)
     tx.put(TABLES.envelopes, idBytes(id), copyBytes(envelope.bytes))
     tx.emit({ kind: 'envelope-stored', id, address, from: meta.from })

@@ -50,20 +50,6 @@ export async function* readChunks(level: Level, table: Table, range: RowRange): 
   }
 }
 
-/** The values of all rows of `table`, in chunks, without their keys, which would be a second object for each row. */
-export async function* readValues(level: Level, table: Table): AsyncIterable<Uint8Array[]> {
-  const iterator = level.iterator({ ...boundsOf(table, {}), keys: false, highWaterMarkBytes: READ_AHEAD_BYTES, keyEncoding: 'view', valueEncoding: 'view' })
-  try {
-    for (;;) {
-      const rows = await iterator.nextv(ROWS_AT_ONCE)
-      if (rows.length === 0) return
-      yield rows.map(([, value]) => value)
-    }
-  } finally {
-    await iterator.close()
-  }
-}
-
 /** The staged state of the keys in `bounds`: the last operation on each wins. */
 export function stagedWithin(operations: readonly Operation[], bounds: LevelRange, compare: (a: Uint8Array, b: Uint8Array) => number): Operation[] {
   const low = bounds.gt ?? bounds.gte

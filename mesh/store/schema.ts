@@ -4,7 +4,7 @@ import type { Database } from './database.ts'
 import { TABLES } from './tables.ts'
 
 /** Version of the rows this program writes. Raise it when an older program would misread them. */
-const SCHEMA_VERSION = 2 // since the index is in segments
+const SCHEMA_VERSION = 3 // since segments (schema 2) end with a checksum: an older program would leave them out
 
 const SCHEMA_KEY = encodeUtf8('schema')
 

@@ -10,7 +10,7 @@ import { chunksOf, hasChanged, openRegular } from './regular-file.ts'
 
 /** What reading from a folder needs. */
 export interface WatchedFolderDeps {
-  readonly bundles: Bundles
+  readonly bundles: Pick<Bundles, 'import'>
   readonly clock: Clock
   readonly log: Log
   readonly isKnown: (bundle: Uint8Array, part: number) => boolean
@@ -19,7 +19,7 @@ export interface WatchedFolderDeps {
 
 /** Files whose fate is remembered; above it the longest unseen is forgotten. */
 const MAX_REMEMBERED = 4_096
-/** After this time what had no room, or came too fast, is read again, ms. */
+/** After this time what the system could not read, what had no room, or came too fast, is read again, ms. */
 const AGAIN_MS = 10 * 60_000
 
 interface Seen {
@@ -54,6 +54,7 @@ export class WatchedFolder {
     const scan = await this.#scan()
     if (scan === undefined) return
     this.#isCrowded = scan.isCrowded
+    if (!scan.isCrowded) this.#forgetAllBut([...scan.bundles, ...scan.refused])
     for (const candidate of scan.refused) {
       if (this.#isNews(candidate, 'done')) this.#complain(candidate, 'refused', 'is a link, no file, or has no end')
     }
@@ -76,8 +77,15 @@ export class WatchedFolder {
         this.#deps.log.warn('a watched folder cannot be read', { folder: this.folder, error })
       }
       this.#state = state
+      if (state === 'missing') this.#forgetAllBut([])
       return undefined
     }
+  }
+
+  /** A stick that comes back is read anew: it may have been pulled while it was read. What is known of it costs one block. */
+  #forgetAllBut(there: readonly Candidate[]): void {
+    const paths = new Set(there.map(({ path }) => path))
+    for (const path of this.#seen.keys()) if (!paths.has(path)) this.#seen.delete(path)
   }
 
   /** True when the file is as it was at the last look and was not read since. */
@@ -104,13 +112,12 @@ export class WatchedFolder {
   }
 
   async #read(candidate: Candidate, signal: AbortSignal): Promise<void> {
-    const { log, clock } = this.#deps
-    const { path, mark } = candidate
+    const { log } = this.#deps
+    const { path } = candidate
     try {
       const report = await this.#import(candidate, signal)
       if (signal.aborted) return
-      const isLater = report?.stopped === 'rate' || report?.stopped === 'full'
-      this.#remember(path, { mark, state: 'done', ...(isLater ? { againMs: clock.monotonic() + AGAIN_MS } : {}) })
+      this.#settle(candidate, report !== undefined && mayBringMore(report))
       if (report === undefined) return
       this.#counts.files++
       this.#counts.envelopes += report.accepted
@@ -121,12 +128,17 @@ export class WatchedFolder {
     } catch (error) {
       if (isMeshError(error) && error.blame === 'us') {
         log.warn('a bundle could not be taken in', { file: shownName(path), error })
-        this.#remember(path, { mark, state: 'done', againMs: clock.monotonic() + AGAIN_MS })
+        this.#settle(candidate, true)
         return
       }
-      this.#remember(path, { mark, state: 'done' })
+      this.#settle(candidate, !isMeshError(error) && systemCode(error) !== '')
       this.#complain(candidate, 'errors', readError(path, error).message)
     }
+  }
+
+  /** The file was read; later once more when another attempt may bring more. */
+  #settle({ path, mark }: Candidate, isLater: boolean): void {
+    this.#remember(path, { mark, state: 'done', ...(isLater ? { againMs: this.#deps.clock.monotonic() + AGAIN_MS } : {}) })
   }
 
   /** The file has to be the one that was looked at, and in the directory that it was in. */
@@ -150,4 +162,9 @@ export class WatchedFolder {
     this.#lastError = `${shownName(path)}: ${what}`
     this.#deps.log.warn('a file in a watched folder is not right', { file: shownName(path), why: what })
   }
+}
+
+/** True when something was refused that another attempt may let in, whether or not the reading was stopped for it. */
+function mayBringMore({ stopped, ignored }: ImportReport): boolean {
+  return stopped === 'rate' || stopped === 'full' || (ignored.rate ?? 0) + (ignored.quota ?? 0) + (ignored.full ?? 0) > 0
 }

@@ -16,11 +16,10 @@
  * Each block says whose it is and stands on its own, so that one that cannot be read costs itself and nothing
  * else, the first and the last included.
  */
-import { ByteWriter, copyBytes } from '#mesh/codec'
+import { ByteWriter, copyBytes, crc32c } from '#mesh/codec'
 import { MAX_ENVELOPE_BYTES } from '#mesh/envelope'
 import { MeshError } from '#mesh/errors'
 import { FRAME_TYPE } from '../frames.ts'
-import { crc32c } from './crc32c.ts'
 
 /** Starts every block. */
 export const MARKER = Uint8Array.of(0x89, 0x71, 0x70, 0x71, 0x62, 0x0d, 0x0a, 0x1a)

@@ -1,8 +1,8 @@
 /**
  * CRC-32C (Castagnoli, RFC 3720 appendix B.4), as iSCSI, ext4 and btrfs use it against the same enemy: a disk
  * that gives back other bytes than it was given. It finds every burst of up to 32 bits and all but one in 2^32
- * of anything else. It keeps nobody out, and need not: what is inside is signed. A hash that would keep
- * somebody out costs ten times as much here, on every byte of a stick.
+ * of anything else. It keeps nobody out, and need not: where it is used, what is inside is signed, or nobody else
+ * writes it. A hash that would keep somebody out costs ten times as much, on every byte of a stick.
  */
 const POLYNOMIAL = 0x82f63b78 // 0x1edc6f41 with its bits reversed
 
