@@ -5,6 +5,7 @@ import { type Envelope, type EnvelopeKind, padPayload, signEnvelope } from '#mes
 import { isMeshError } from '#mesh/errors'
 import { bindAuthor, deriveAuthorSeed, issueCertificate, issueRevocation } from '#mesh/identity'
 import { type Address, deviceIdOf, idBytes } from '#mesh/ids'
+import { silentLog } from '#mesh/ports'
 import { type FakeClock, fakeClock, seededRandom } from '#mesh/testing'
 import { fakeCrypto } from '../testing/fake-crypto.ts'
 import { announcementsTo, befriend, bring, carried, type MeshPerson, type MeshPersonOptions, meetPeople, meshPerson, rest } from '../testing/mesh-people.ts'
@@ -109,6 +110,21 @@ describe('conversations among hostile people', () => {
       assert.equal((await b.take(envelope.bytes, a)).kind, 'ignore')
     }
     assert.deepEqual(b.shown(), [])
+  })
+
+  it('say why once a minute, however much is dropped', async () => {
+    const warned: unknown[] = []
+    b = await start('bert', { log: { ...silentLog, warn: (_, fields) => warned.push(fields?.['error']) } })
+    const garbage = (): Envelope => forge({ plaintext: new Uint8Array(20_000).fill(0x81) })
+    for (let i = 0; i < 3; i++) assert.equal(await outcomeOf(garbage()), 'MESH_BYTES_INVALID')
+    assert.equal(await outcomeOf(forge({ sealedFor: new Uint8Array(32) })), 'MESH_SEALED_UNREADABLE')
+    assert.deepEqual(
+      warned.map((error) => isMeshError(error) && error.code),
+      ['MESH_BYTES_INVALID', 'MESH_SEALED_UNREADABLE'],
+    )
+    await clock.advance(60_000)
+    assert.equal(await outcomeOf(garbage()), 'MESH_BYTES_INVALID')
+    assert.equal(warned.length, 3)
   })
 
   it('drop a payload that was wrapped anew under another author', async () => {

@@ -8,7 +8,7 @@
  * about, go at once: both would count as ours, and so fill the store.
  */
 import { addressOfKey, compareStamps, type Envelope, expiryOf, isBelievable } from '#mesh/envelope'
-import { isMeshError } from '#mesh/errors'
+import { type ErrorCode, isMeshError, type MeshError } from '#mesh/errors'
 import { type Revocation, readRevocation } from '#mesh/identity'
 import { authorKeyOf, type EnvelopeId, envelopeIdOf, idBytes, type PersonId, personKeyOf } from '#mesh/ids'
 import { type Runnable, spawn, type Task } from '#mesh/runtime'
@@ -23,6 +23,8 @@ import type { Receipts } from './receipts.ts'
 
 /** Pause after a failed write, ms. */
 const RETRY_MS = 5_000
+/** Pause between two warnings of one kind about messages that were dropped, ms. */
+const SAY_AGAIN_MS = 60_000
 /** Messages kept of somebody who was not accepted yet; further ones wait in the queue. */
 export const MAX_REQUEST_MESSAGES = 20
 /** Envelopes of strangers that wait in the queue; further ones are dropped: each is opened again when somebody is accepted. */
@@ -38,6 +40,8 @@ export class Inbox implements Runnable {
   readonly #proven: Proven
   /** Above the limits of strangers; they stay in the durable queue. */
   readonly #waiting = new Set<EnvelopeId>()
+  /** When a kind of dropped message may be told again, by code. */
+  readonly #quietUntilMs = new Map<ErrorCode, number>()
   /** Somebody nobody knew was read: what else he wrote may go first now. */
   #isAuthorNew = false
   #task: Task | undefined
@@ -156,7 +160,7 @@ export class Inbox implements Runnable {
 
   /** Everything that needs no store: the message, or in a word what else it is or why it is dropped. */
   #open(envelope: Envelope): OpenedMessage | string {
-    const { crypto, self, clock, contacts, log } = this.#deps
+    const { crypto, self, clock, contacts } = this.#deps
     if (envelope.kind === 'receipt' || envelope.kind === 'announcement') return envelope.kind
     if (envelope.kind !== 'inbox' || envelope.address !== addressOfKey(self.keys.inboxKey)) return 'misplaced'
     try {
@@ -166,9 +170,18 @@ export class Inbox implements Runnable {
       )
     } catch (error) {
       if (!isMeshError(error)) throw error
-      log.debug('a message was dropped', { error, id: envelope.id }) // anybody can send what cannot be read, and a log must not fill the disk
+      this.#sayDropped(error, envelope.id)
       return error.code
     }
+  }
+
+  /** Anybody can send what cannot be read, and a log must not fill the disk: each reason is told once in a while. */
+  #sayDropped(error: MeshError, id: EnvelopeId): void {
+    const { clock, log } = this.#deps
+    const now = clock.monotonic()
+    const isQuiet = now < (this.#quietUntilMs.get(error.code) ?? 0)
+    if (!isQuiet) this.#quietUntilMs.set(error.code, now + SAY_AGAIN_MS)
+    log[isQuiet ? 'debug' : 'warn']('a message was dropped', { error, id })
   }
 
   async #take(tx: Transaction, envelope: Envelope, outcome: OpenedMessage | string): Promise<void> {

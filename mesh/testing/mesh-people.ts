@@ -5,7 +5,7 @@ import { addressOfKey, type Envelope, HybridClock } from '#mesh/envelope'
 import { CERTIFICATE_VALIDITY_MS, cardUri, deriveHistoryKey, derivePerson, issueCard, issueCertificate, type PersonKeys } from '#mesh/identity'
 import { type DeviceId, deviceIdOf, type EnvelopeId } from '#mesh/ids'
 import { Intake, type Verdict } from '#mesh/intake'
-import { type Crypto, silentLog } from '#mesh/ports'
+import { type Crypto, type Log, silentLog } from '#mesh/ports'
 import { CustodyLedger } from '#mesh/routing'
 import { Database, EnvelopeStore, type Level, type StoreLimits, TABLES } from '#mesh/store'
 import { type FakeClock, settle } from './fake-clock.ts'
@@ -21,6 +21,8 @@ export interface MeshPersonOptions {
   readonly deviceNumber?: number
   readonly certificateExpiresMs?: number
   readonly limits?: Partial<StoreLimits>
+  /** Of the conversations. */
+  readonly log?: Log
 }
 
 /** A person's node without links: carriage and content wired as on a node, over memory. Envelopes are moved by hand. */
@@ -81,7 +83,19 @@ export async function meshPerson(name: string, options: MeshPersonOptions): Prom
   })
   const card = issueCard(crypto, keys, { issuedS: Math.floor(createdMs / 1_000), name })
   const self = { keys, device, deviceSeed, certificate, card: () => card.bytes, historyKey }
-  const conversations: Conversations = new Conversations({ db, store, intake, ledger, contacts, crypto, random, clock, hlc, log: silentLog, self })
+  const conversations: Conversations = new Conversations({
+    db,
+    store,
+    intake,
+    ledger,
+    contacts,
+    crypto,
+    random,
+    clock,
+    hlc,
+    log: options.log ?? silentLog,
+    self,
+  })
   const events: ConversationEvent[] = []
   conversations.subscribe((event) => events.push(event))
   await conversations.start()
