@@ -7,8 +7,7 @@
  * `ready`. Bytes are those of C's interface to the other side, with everything around them.
  *
  * Baselines: mosquitto (Debian) with QoS 1, a persistent session for B, its clients, plain text, no signatures: an upper
- * bar; NNCP (Debian), see `nncp.ts`. Each is left out with a word when it is not installed. hypercore is no dependency
- * and therefore not measured here.
+ * bar; NNCP (Debian), see `nncp.ts`. Each is left out with a word when it is not installed.
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -33,6 +32,7 @@ type Figures = Record<string, number>
 export async function w1(report: Report, { runs = RUNS }: BenchOptions): Promise<void> {
   const ours: Figures[] = []
   for (let i = 0; i < runs; i++) ours.push(await once())
+  note('W1: hypercore is no dependency of this project; its baseline is left out')
   const others = {
     'mosquitto, QoS 1': await mosquitto(),
     [`NNCP, ${NNCP_MESSAGES} messages, times × ${MESSAGES / NNCP_MESSAGES}`]: await nncp(MESSAGES, textNo),

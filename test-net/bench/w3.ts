@@ -4,8 +4,11 @@
  * B's cable is pulled at the bridge, A writes (the answer is `queued`: it is on A's disk), the cable is put back. Time
  * counts from then, until B's `watch` has the message, and until A's has that it is delivered. *Direct*: A and B on
  * one LAN. *Over a carrier*: A and C on one, C and B on another; C has signed for the message before B comes back.
- * After a *short* outage both ends still believe in their connection, and TCP sends again when it likes; after a
- * *long* one, the neighbour has noticed that B is gone; that takes half a minute, so half as many runs have to do.
+ *
+ * After a *short* outage both ends still believe in their connection, and TCP sends again when it likes. A *long* one
+ * lasts until the neighbour has noticed that B is gone; B itself need not have. Of two devices the one with the smaller
+ * id opens the stream between them, so it matters which of them was away: both are measured. Such outages take half a
+ * minute each, so half as many runs have to do.
  *
  * Baseline: over the same cable, after a short outage, a bare `node:net` client that dials every 50 ms, and a server
  * that has one line of 300 characters for it. It has a lucky and an unlucky time: when the kernel is just asking for the
@@ -13,7 +16,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually, introduce, Person, withStreet } from '../checks/people.ts'
-import type { NodeSpace } from '../netns/index.ts'
+import type { Lan, NetLab, NodeSpace } from '../netns/index.ts'
 import { Arrivals } from './arrivals.ts'
 import { type BenchOptions, figuresOf, type Report } from './figure.ts'
 import { said, startProgram } from './programs.ts'
@@ -24,6 +27,9 @@ const SHORT_MS = 5_000
 const PATIENCE_MS = 90_000
 const PORT = 7_700
 const TEXT_CHARACTERS = 300
+const HOST_OF_A = '169.254.1.1'
+/** On B's side. */
+const HOST_OF_C = '169.254.2.3'
 
 type Outage = 'short' | 'long'
 
@@ -32,7 +38,7 @@ interface Street {
   readonly a: Person
   readonly b: Person
   readonly neighbour: Person
-  /** The neighbour's address on B's cable. */
+  /** The neighbour's address on B's cable, for the baseline. */
   readonly host: string
 }
 
@@ -43,39 +49,58 @@ interface Times {
 
 /** Runs the bench. */
 export async function w3(report: Report, { runs = RUNS }: BenchOptions): Promise<void> {
-  for (const way of ['direct', 'over a carrier'] as const) {
-    await withStreet('w3', async ({ lab, lan1, lan2, root }) => {
-      const [a, b] = [new Person('a', await lab.addNode('a'), root), new Person('b', await lab.addNode('b'), root)]
-      await a.space.join(lan1, { ipv4: '169.254.1.1/24' })
-      await b.space.join(lan1, { ipv4: '169.254.1.2/24' })
-      await Promise.all([a.up(), b.up()])
-      await introduce(a, b)
-      await a.api.send({ to: 'b', text: 'the first carries the card' })
-      await isIdle(a)
-      let street: Street = { a, b, neighbour: a, host: '169.254.1.1' }
-      if (way === 'over a carrier') {
-        const c = new Person('c', await lab.addNode('c'), root)
-        await c.space.join(lan1, { ipv4: '169.254.1.3/24' })
-        await b.space.leave()
-        await c.space.join(lan2, { interface: 'eth1', ipv4: '169.254.2.3/24' })
-        await b.space.join(lan2, { ipv4: '169.254.2.2/24' })
-        await c.up()
-        street = { a, b, neighbour: c, host: '169.254.2.3' }
-      }
-      const bare: number[] = []
-      for (let i = 0; i < runs; i++) bare.push(await raw(street.neighbour.space, b.space, street.host))
-      const baselines = { 'node:net, dialling every 50 ms': bare }
-      for (const outage of ['short', 'long'] as const) {
-        const times = await measure(street, outage, outage === 'short' ? runs : Math.ceil(runs / 2))
-        const figure = (metric: string, values: readonly number[]): void => {
-          for (const one of figuresOf({ bench: 'W3', metric: `${way}, ${outage} outage: ${metric}`, unit: 'ms', values, baselines })) report(one)
-        }
-        figure('link up to shown', times.shown)
-        figure('link up to delivered', times.delivered)
-      }
-      await Promise.all([...new Set([a, b, street.neighbour])].map((person) => person.down()))
-    })
+  await withPair(async ({ a, b }) => {
+    const street = { a, b, neighbour: a, host: HOST_OF_A }
+    const baselines = await rawTimes(street, runs)
+    tell(report, 'direct, short outage', await measure(street, 'short', runs), baselines)
+    const [opener, other] = a.node.ready.device < b.node.ready.device ? [a, b] : [b, a]
+    const half = Math.ceil(runs / 2)
+    const otherWasAway = { ...street, a: opener, neighbour: opener, b: other }
+    tell(report, 'direct, long outage of who does not open the stream', await measure(otherWasAway, 'long', half), baselines)
+    const openerWasAway = { ...street, a: other, neighbour: other, b: opener }
+    tell(report, 'direct, long outage of who opens the stream', await measure(openerWasAway, 'long', half), baselines)
+  })
+  await withPair(async ({ a, b, lab, lan1, lan2, root }) => {
+    const c = new Person('c', await lab.addNode('c'), root)
+    await c.space.join(lan1, { ipv4: '169.254.1.3/24' })
+    await b.space.leave()
+    await c.space.join(lan2, { interface: 'eth1', ipv4: `${HOST_OF_C}/24` })
+    await b.space.join(lan2, { ipv4: '169.254.2.2/24' })
+    await c.up()
+    const street = { a, b, neighbour: c, host: HOST_OF_C }
+    const baselines = await rawTimes(street, runs)
+    tell(report, 'over a carrier, short outage', await measure(street, 'short', runs), baselines)
+    await c.down()
+  })
+}
+
+/** Two people on one LAN who know each other. */
+async function withPair(work: (pair: { a: Person; b: Person; lab: NetLab; lan1: Lan; lan2: Lan; root: string }) => Promise<void>): Promise<void> {
+  await withStreet('w3', async ({ lab, lan1, lan2, root }) => {
+    const [a, b] = [new Person('a', await lab.addNode('a'), root), new Person('b', await lab.addNode('b'), root)]
+    await a.space.join(lan1, { ipv4: `${HOST_OF_A}/24` })
+    await b.space.join(lan1, { ipv4: '169.254.1.2/24' })
+    await Promise.all([a.up(), b.up()])
+    await introduce(a, b)
+    await a.api.send({ to: 'b', text: 'the first carries the card' })
+    await isIdle(a)
+    await work({ a, b, lab, lan1, lan2, root })
+    await Promise.all([a.down(), b.down()])
+  })
+}
+
+function tell(report: Report, what: string, times: Times, baselines: Readonly<Record<string, readonly number[]>>): void {
+  const figure = (metric: string, values: readonly number[]): void => {
+    for (const one of figuresOf({ bench: 'W3', metric: `${what}: ${metric}`, unit: 'ms', values, baselines })) report(one)
   }
+  figure('link up to shown', times.shown)
+  figure('link up to delivered', times.delivered)
+}
+
+async function rawTimes({ neighbour, b, host }: Street, runs: number): Promise<Record<string, number[]>> {
+  const times: number[] = []
+  for (let i = 0; i < runs; i++) times.push(await raw(neighbour.space, b.space, host))
+  return { 'node:net, dialling every 50 ms': times }
 }
 
 async function measure(street: Street, outage: Outage, runs: number): Promise<Times> {
@@ -86,8 +111,8 @@ async function measure(street: Street, outage: Outage, runs: number): Promise<Ti
     await isLinked(street)
     await b.space.plug(false)
     await over(street, outage)
-    const text = `${outage} ${i} `.padEnd(TEXT_CHARACTERS, 'x')
-    const { id } = await a.api.send({ to: 'b', text })
+    const text = `${outage}, from ${a.name}, ${i} `.padEnd(TEXT_CHARACTERS, 'x')
+    const { id } = await a.api.send({ to: b.name, text })
     if (street.neighbour !== a) await isCarried(a, id)
     const up = performance.now()
     await b.space.plug(true)
