@@ -7,7 +7,7 @@ import type { Runnable } from '#mesh/runtime'
 import type { NodeOptions } from '#node/config'
 import { LanDiscovery, systemInterfaces } from '#node/discovery'
 import { BoundedDatastore, LanDht, PeopleFinder } from '#node/discovery-dht'
-import { DEFAULT_HOST_LIMITS, Dialer, freePort, Host, Meshes, ROUTER_HOST_LIMITS, StaticPeers } from '#node/host'
+import { DEFAULT_HOST_LIMITS, Dialer, freePort, Host, Meshes, Revival, ROUTER_HOST_LIMITS, StaticPeers } from '#node/host'
 import type { Secrets } from '#node/keystore'
 import { LinkKeeper } from '#node/protocols'
 import { NetworkWatch } from './network-watch.ts'
@@ -76,7 +76,17 @@ export async function makeNetwork(deps: NetworkDeps, options: NodeOptions): Prom
       }),
   )
   const peers = new StaticPeers({ host, clock, random, log }, options.peers)
+  const revival = new Revival({
+    connections: () => host.libp2p.getConnections(),
+    ping: (connection, signal) => host.signOfLife(connection, signal),
+    dialBeside: (connection, signal) => host.dialBeside(connection, signal),
+    onRevived: () => links.hurry(),
+    clock,
+    log,
+  })
   const onChange = (): void => {
+    revival.check()
+    dialer.hurry()
     peers.hurry()
     links.hurry()
     deps.onChange()
@@ -90,7 +100,7 @@ export async function makeNetwork(deps: NetworkDeps, options: NodeOptions): Prom
     discovery,
     peers,
     hurryLinks: () => links.hurry(),
-    parts: [host, dialer, links, watch, peers, ...(discovery === undefined ? [] : [discovery]), ...people],
+    parts: [host, dialer, links, revival, watch, peers, ...(discovery === undefined ? [] : [discovery]), ...people],
   }
 }
 

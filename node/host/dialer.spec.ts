@@ -37,3 +37,37 @@ describe('dialling by request', () => {
     assert.deepEqual(await dialer.dialNow(targets, new AbortController().signal), { dialled: 0, reached: 0 })
   })
 })
+
+describe('dialling what was found', () => {
+  it('begins anew when the network changes, and not once more when that worked', async () => {
+    assert.ok(self !== undefined && away !== undefined)
+    const signals: AbortSignal[] = []
+    let isConnected = false
+    const host = {
+      device: self,
+      isConnected: () => isConnected,
+      dial: (_: readonly string[], signal: AbortSignal) => {
+        signals.push(signal)
+        return new Promise<DeviceId>((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('given up')), { once: true }))
+      },
+    }
+    const clock = fakeClock()
+    const dialer = new Dialer({ host, clock, log: silentLog, isBlocked: () => false })
+    dialer.found(away, ['away'])
+    await clock.advance(300)
+    dialer.found(away, ['away'])
+    assert.equal(signals.length, 1)
+    dialer.hurry()
+    await clock.advance(300)
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [true, false],
+    )
+    isConnected = true
+    dialer.hurry()
+    await clock.advance(300)
+    assert.equal(signals.length, 2)
+    await dialer.stop()
+    assert.equal(clock.sleepers, 0)
+  })
+})

@@ -42,6 +42,7 @@ const CLOSED_CODES = new Set(['ECONNREFUSED', 'ETIMEDOUT', 'EHOSTUNREACH'])
 export class Dialer implements Runnable {
   readonly #deps: DialerDeps
   readonly #dials = new Map<string, Task>()
+  #hurry = new AbortController()
   #isStopped = false
 
   constructor(deps: DialerDeps) {
@@ -67,6 +68,12 @@ export class Dialer implements Runnable {
     if (addresses.length > 0) this.#dial(addresses.join(), addresses, undefined)
   }
 
+  /** The network changed: dials that are under way begin anew, instead of waiting for what was sent into the old one. */
+  hurry(): void {
+    this.#hurry.abort()
+    this.#hurry = new AbortController()
+  }
+
   /** Dials all of these who are not connected, now; resolves when every dial has ended, or `signal` aborts. At most {@link MAX_DIALS} are dialled. */
   async dialNow(targets: readonly DialTarget[], signal: AbortSignal): Promise<DialCount> {
     const { host, isBlocked, log } = this.#deps
@@ -83,10 +90,20 @@ export class Dialer implements Runnable {
     if (this.#isStopped || this.#dials.has(name) || this.#dials.size >= MAX_DIALS) return
     const { log } = this.#deps
     const task = spawn(
-      (signal) => this.#try(addresses, device, signal).finally(() => this.#dials.delete(name)),
+      (signal) => this.#dialOn(addresses, device, signal).finally(() => this.#dials.delete(name)),
       (error) => log.debug('a dial ended badly', { error }),
     )
     this.#dials.set(name, task)
+  }
+
+  /** Dials, and begins anew whenever the network changes meanwhile. */
+  async #dialOn(addresses: readonly string[], device: DeviceId | undefined, signal: AbortSignal): Promise<void> {
+    let hurry: AbortSignal
+    do {
+      hurry = this.#hurry.signal
+      if (device !== undefined && this.#deps.host.isConnected(device)) return
+      await this.#try(addresses, device, AbortSignal.any([signal, hurry]))
+    } while (hurry.aborted && !signal.aborted)
   }
 
   async #try(addresses: readonly string[], device: DeviceId | undefined, signal: AbortSignal): Promise<void> {

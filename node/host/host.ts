@@ -23,9 +23,12 @@ import { originOf } from './crowding.ts'
 import { deviceOf } from './device-of.ts'
 import { hintsAmong } from './hints.ts'
 import { DEFAULT_HOST_LIMITS, type HostLimits } from './limits.ts'
+import { listeningAt } from './listening-at.ts'
 import { type NeighbourView, NeighbourViews } from './neighbour-views.ts'
 import { freePort } from './ports.ts'
 import { loadQuic, type QuicTransport } from './quic.ts'
+
+const PING_PROTOCOL = '/ipfs/ping/1.0.0'
 
 /** What a host needs. */
 export interface HostDeps {
@@ -176,6 +179,19 @@ export class Host implements Runnable {
     return deviceOf(connection.remotePeer)
   }
 
+  /** Resolves when the other side of a connection has answered: a stream for pings that is negotiated and closed. Rejects as libp2p does. */
+  async signOfLife(connection: Connection, signal: AbortSignal): Promise<void> {
+    const stream = await connection.newStream(PING_PROTOCOL, { signal })
+    await stream.close({ signal })
+  }
+
+  /** Makes another connection with the same peer, on the same way as this one. Rejects as libp2p does. */
+  async dialBeside(connection: Connection, signal: AbortSignal): Promise<void> {
+    const { remotePeer, remoteAddr, direction } = connection
+    const addresses = direction === 'outbound' ? [remoteAddr] : listeningAt(remoteAddr, (await this.libp2p.peerStore.get(remotePeer)).addresses)
+    await this.libp2p.dial(addresses, { force: true, signal: AbortSignal.any([signal, AbortSignal.timeout(this.#limits.dialTimeoutMs)]) })
+  }
+
   /** Ends all connections with a device, as when it was blocked. */
   async hangUp(device: DeviceId): Promise<void> {
     await this.libp2p.hangUp(peerIdFromString(device))
@@ -216,6 +232,7 @@ export class Host implements Runnable {
         maxDialQueueLength: 4 * limits.maxConnections,
         maxPeerAddrsToDial: 16,
         dialTimeout: limits.dialTimeoutMs,
+        addressDialTimeout: limits.addressTimeoutMs,
         inboundUpgradeTimeout: limits.inboundHandshakeMs,
         // Peers are kept by discovery and by the keeper of static peers; libp2p's own list would do it twice.
         reconnectRetries: 0,

@@ -24,6 +24,8 @@ export interface HostLimits {
   readonly maxWriteBufferBytes: number
   /** A dial in all, ms: a slow mesh needs seconds. */
   readonly dialTimeoutMs: number
+  /** One address among several, ms, so that one where nobody answers leaves time for the others. */
+  readonly addressTimeoutMs: number
   /** A handshake that others began, ms. */
   readonly inboundHandshakeMs: number
   /** Between pings that find dead connections, ms. */
@@ -42,6 +44,7 @@ export const DEFAULT_HOST_LIMITS: HostLimits = {
   maxReadBufferBytes: 1_024 * 1_024,
   maxWriteBufferBytes: 1_024 * 1_024,
   dialTimeoutMs: 10_000,
+  addressTimeoutMs: 4_000,
   inboundHandshakeMs: 10_000,
   pingEveryMs: 15_000,
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { deviceIdOf } from '#mesh/ids'
 import { type Link, silentLog } from '#mesh/ports'
@@ -76,11 +77,12 @@ describe('the keeper of links, when a peer goes and comes back at once', () => {
       unhandle: async () => {},
       addEventListener: events.addEventListener.bind(events),
       removeEventListener: events.removeEventListener.bind(events),
-      getConnections: () => [{ remotePeer: peer, streams: [] }],
-      dialProtocol: async () => {
-        dials++
-        throw new Error('not yet')
-      },
+      getConnections: () => [
+        connectionTo(peer, async () => {
+          dials++
+          throw new Error('not yet')
+        }),
+      ],
     } as unknown as LinkKeeperDeps['libp2p']
     const keeper = new LinkKeeper({ libp2p, device: first, clock, random: seededRandom('keeper'), log: silentLog, attach: async () => {} })
     await keeper.start()
@@ -99,6 +101,39 @@ describe('the keeper of links, when a peer goes and comes back at once', () => {
   })
 })
 
+describe('the keeper of links, when there are two connections with a peer', () => {
+  it('uses the newer one, and goes over to another one at once when that is closed', async () => {
+    const [first, second] = [1, 2].map((n) => deviceIdOf(crypto.ed25519PublicKey(new Uint8Array(32).fill(n)))).sort()
+    assert.ok(first && second)
+    const peer = peerIdFromString(second)
+    const asked: string[] = []
+    const connections = [1, 2].map((open) => ({
+      ...connectionTo(peer, async () => {
+        asked.push(`${open}`)
+        if (newer !== undefined) newer.status = 'closed'
+        throw new Error('not now')
+      }),
+      timeline: { open },
+    }))
+    const [older, newer] = connections
+    assert.ok(older && newer)
+    const clock = fakeClock()
+    const libp2p = {
+      handle: async () => {},
+      unhandle: async () => {},
+      addEventListener: () => {},
+      removeEventListener: () => {},
+      getConnections: () => connections,
+    } as unknown as LinkKeeperDeps['libp2p']
+    const keeper = new LinkKeeper({ libp2p, device: first, clock, random: seededRandom('keeper'), log: silentLog, attach: async () => {} })
+    await keeper.start()
+    await settle()
+    assert.deepEqual(asked, ['2', '1'])
+    assert.equal(clock.sleepers, 1)
+    await keeper.stop()
+  })
+})
+
 describe('the keeper of links, when no stream is granted', () => {
   it('waits longer and longer, not by the clock of others, and not at all once something changed', async () => {
     const [first, second] = [1, 2].map((n) => deviceIdOf(crypto.ed25519PublicKey(new Uint8Array(32).fill(n)))).sort()
@@ -110,11 +145,12 @@ describe('the keeper of links, when no stream is granted', () => {
       unhandle: async () => {},
       addEventListener: () => {},
       removeEventListener: () => {},
-      getConnections: () => [{ remotePeer: peerIdFromString(second), streams: [] }],
-      dialProtocol: async () => {
-        dials.push(clock.monotonic())
-        throw new Error('not yet')
-      },
+      getConnections: () => [
+        connectionTo(peerIdFromString(second), async () => {
+          dials.push(clock.monotonic())
+          throw new Error('not yet')
+        }),
+      ],
     } as unknown as LinkKeeperDeps['libp2p']
     const keeper = new LinkKeeper({ libp2p, device: first, clock, random: seededRandom('keeper'), log: silentLog, attach: async () => {} })
     await keeper.start()
@@ -216,4 +252,12 @@ describe('the keeper of links', () => {
 
 async function connect(from: Node, to: Node): Promise<void> {
   await from.host.dial(to.host.addresses.slice(0, 1), AbortSignal.timeout(30_000))
+}
+
+/** What a keeper touches of an open connection. */
+function connectionTo(
+  remotePeer: PeerId,
+  newStream: () => Promise<never>,
+): { remotePeer: PeerId; status: string; timeline: { open: number }; newStream: () => Promise<never> } {
+  return { remotePeer, status: 'open', timeline: { open: 0 }, newStream }
 }

@@ -18,7 +18,7 @@ export const SYNC_PROTOCOL = '/qpq/sync/1'
 
 /** What a keeper needs. */
 export interface LinkKeeperDeps {
-  readonly libp2p: Pick<Libp2p, 'handle' | 'unhandle' | 'addEventListener' | 'removeEventListener' | 'dialProtocol' | 'getConnections'>
+  readonly libp2p: Pick<Libp2p, 'handle' | 'unhandle' | 'addEventListener' | 'removeEventListener' | 'getConnections'>
   readonly device: DeviceId
   readonly clock: Clock
   readonly random: Random
@@ -117,26 +117,32 @@ export class LinkKeeper implements Runnable {
   }
 
   async #keepOpen(peer: DeviceId, signal: AbortSignal): Promise<void> {
-    const { libp2p, clock, random, log } = this.#deps
-    const peerId = peerIdFromString(peer)
+    const { clock, random, log } = this.#deps
     let pauseMs = RETRY_MIN_MS
-    while (!signal.aborted && libp2p.getConnections(peerId).length > 0) {
+    for (let connection = this.#newest(peer); connection !== undefined && !signal.aborted; connection = this.#newest(peer)) {
       const started = clock.monotonic()
       let hurry = this.#hurry.signal
       try {
-        const stream = await libp2p.dialProtocol(peerId, SYNC_PROTOCOL, { signal: AbortSignal.any([signal, AbortSignal.timeout(OPEN_MS)]) })
-        const connection = libp2p.getConnections(peerId).find((candidate) => candidate.streams.includes(stream))
-        if (connection === undefined || signal.aborted) stream.abort(new Error('the connection is gone'))
+        // Not by `dialProtocol`, which dials when the connection has just gone: at all addresses that libp2p ever heard, and other dials wait for that.
+        const stream = await connection.newStream(SYNC_PROTOCOL, { signal: AbortSignal.any([signal, AbortSignal.timeout(OPEN_MS)]) })
+        if (signal.aborted) stream.abort(new Error('the connection is gone'))
         else await this.#run(this.#linkOf(stream, connection, peer))
         hurry = this.#hurry.signal // what changed while the link was open is over
       } catch (error) {
         if (signal.aborted) return
         log.debug('a link could not be opened', { peer, error })
       }
+      if (connection.status !== 'open' && this.#newest(peer) !== undefined) continue // another connection has taken over
       pauseMs = clock.monotonic() - started > SETTLED_MS ? RETRY_MIN_MS : Math.min(2 * pauseMs, RETRY_MAX_MS)
       await clock.sleep(pauseMs / 2 + randomBelow(random, pauseMs), AbortSignal.any([signal, hurry]))
       if (hurry.aborted) pauseMs = RETRY_MIN_MS
     }
+  }
+
+  /** The last connection that was made with a peer: when there are two, the older one may be dead. */
+  #newest(peer: DeviceId): Connection | undefined {
+    const open = this.#deps.libp2p.getConnections(peerIdFromString(peer)).filter(({ status }) => status === 'open')
+    return open.sort((a, b) => b.timeline.open - a.timeline.open)[0]
   }
 
   #linkOf(stream: Stream, connection: Connection, peer: DeviceId): Link {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import type { Connection, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { MAX_FRAME_BYTES, silentLog } from '#mesh/ports'
@@ -79,6 +81,18 @@ describe('QUIC', () => {
     assert.deepEqual([from.maxReadBufferLength, from.maxWriteBufferLength, to.maxReadBufferLength, to.maxWriteBufferLength], [MiB, MiB, MiB, MiB])
   })
 
+  it('gives up an address where nobody answers, and goes on with the next one', async () => {
+    const silent = createSocket('udp4').bind(0, '127.0.0.1')
+    try {
+      await once(silent, 'listening')
+      await a.hangUp(b.device)
+      const nowhere = `/ip4/127.0.0.1/udp/${silent.address().port}/quic-v1/p2p/${b.device}`
+      assert.equal(await a.dial([nowhere, ...b.addresses.slice(0, 1)], AbortSignal.timeout(5_000)), b.device)
+    } finally {
+      silent.close()
+    }
+  })
+
   it('grants so many streams and not one more; who waits for another gives up when told to', async () => {
     let opened = 0
     const open = async (): Promise<void> => {
@@ -92,7 +106,7 @@ describe('QUIC', () => {
 
 async function startHost(number: number): Promise<Host> {
   const deps = { deviceSeed: new Uint8Array(32).fill(number), crypto, clock: systemClock, log: silentLog, isBlocked: () => false }
-  const host = new Host(deps, { port: 0, listen: [LOOPBACK], limits: { ...DEFAULT_HOST_LIMITS, inboundPerSecond: 1_000 } })
+  const host = new Host(deps, { port: 0, listen: [LOOPBACK], limits: { ...DEFAULT_HOST_LIMITS, inboundPerSecond: 1_000, addressTimeoutMs: 300 } })
   await host.start()
   return host
 }

@@ -6,8 +6,9 @@
  * where TCP lets the sender wait. So the native streams are given to libp2p-quic behind a gate: while a
  * stream is paused nothing more is read from it, its window closes, and it is the sender who keeps the rest.
  *
- * It also ignores the signal of whoever opens a stream. A peer that grants no streams would hold him for as
- * long as it likes, and with him the end of the program; here the signal ends the wait.
+ * It also ignores the signal of whoever opens a stream or dials. A peer that grants no streams would hold him for as
+ * long as it likes, and with him the end of the program; an address where nobody answers would hold every dial of
+ * its peer for 30 s. Here the signal ends the wait.
  *
  * And when the other side hangs up, it forgets about half of the open streams: they never close. Here they do.
  *
@@ -15,7 +16,7 @@
  * different one day, streams are as unpaced as upstream makes them, and the spec beside this file fails.
  */
 import type { QuicComponents, QuicOptions } from '@chainsafe/libp2p-quic'
-import type { Logger, Stream, StreamMuxer, StreamMuxerFactory, Transport, Upgrader } from '@libp2p/interface'
+import type { Connection, Logger, Stream, StreamMuxer, StreamMuxerFactory, Transport, Upgrader } from '@libp2p/interface'
 
 /** What one QUIC connection may cost. The defaults are 256 streams, 10 MB for each and 15 MB in all, times 64 connections. */
 export const QUIC_LIMITS = {
@@ -64,7 +65,7 @@ export function pacedQuic(make: (options: Partial<QuicOptions>) => (components: 
     const transport = makeTransport(components)
     const dial = transport.dial.bind(transport)
     const createListener = transport.createListener.bind(transport)
-    transport.dial = (address, options) => dial(address, { ...options, upgrader: paced(options.upgrader) })
+    transport.dial = (address, options) => unlessAborted(dial(address, { ...options, upgrader: paced(options.upgrader) }), options.signal)
     transport.createListener = (options) => createListener({ ...options, upgrader: paced(options.upgrader) })
     return transport
   }
@@ -121,8 +122,8 @@ function behindGate(factory: QuicMuxerFactory): StreamMuxerFactory {
   }
 }
 
-/** The stream once it is open, or the reason of the signal; one that opens too late is given back. */
-async function unlessAborted(opening: Stream | Promise<Stream>, signal: AbortSignal | undefined): Promise<Stream> {
+/** The stream or connection once it is open, or the reason of the signal; one that opens too late is given back. */
+async function unlessAborted<T extends Stream | Connection>(opening: T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return opening
   const aborted = Promise.withResolvers<never>()
   const onAbort = (): void => aborted.reject(signal.reason)
@@ -132,7 +133,7 @@ async function unlessAborted(opening: Stream | Promise<Stream>, signal: AbortSig
     return await Promise.race([opening, aborted.promise])
   } catch (error) {
     void Promise.resolve(opening).then(
-      (stream) => stream.abort(new Error('nobody waits for this stream any more')),
+      (late) => late.abort(new Error('nobody waits for it any more')),
       () => {}, // the connection ended: there is nothing to give back
     )
     throw error
