@@ -66,6 +66,22 @@ describe('a message that arrives', () => {
     assert.deepEqual(third.shown(), [])
   })
 
+  it('shows what came late, and waits itself, before what follows it and has waited long enough', async () => {
+    const [a, b] = await stage.friends()
+    for (const text of ['lost', 'late', 'early']) await a.send(b, text)
+    const [, late, early] = await carried(a, isTo(b))
+    assert.ok(late !== undefined && early !== undefined)
+    await b.take(early.bytes, a)
+    await rest(stage.clock)
+    await stage.clock.advance(HOLD_MS - 3_000)
+    await b.take(late.bytes, a)
+    await rest(stage.clock)
+    assert.deepEqual([b.shown(), textsOf(await b.log(a))], [[], []])
+    await stage.clock.advance(3_000)
+    assert.deepEqual(b.shown(), ['late', 'early'])
+    assert.deepEqual(textsOf(await b.log(a)), ['late', 'early'])
+  })
+
   it('keeps every text exactly', async () => {
     const [a, b] = await stage.friends()
     const texts = ['ä'.repeat(16_384), '\ufeffmark', 'a\u0000b\u202ec', '\u{1f469}\u200d\u{1f692} e\u0301 \u0ba8\u0bbf', ' \n x \r\n', '\uffff\u{10ffff}']

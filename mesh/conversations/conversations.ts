@@ -134,7 +134,8 @@ export class Conversations implements Runnable {
     const limit = Math.min(options.limit ?? DEFAULT_LOG_LIMIT, MAX_LOG_LIMIT)
     const { since } = options
     const { db } = this.#deps
-    const isHere = (message: Ordered & { person: PersonId }): boolean => !this.#held.isHeldBack(message)
+    const isHeldBack = this.#held.heldBack()
+    const isHere = (message: Ordered & { person: PersonId }): boolean => !isHeldBack(message)
     if (since === undefined) {
       const newest = await this.#history.newest(db, person, limit + this.#held.size)
       return this.#viewsOf(causalOrder(newest.filter(isHere).slice(0, limit)))

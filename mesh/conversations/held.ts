@@ -69,17 +69,26 @@ export class Held implements Runnable {
   }
 
   /**
-   * True for a message that waits for what it follows. Not for longer than that may take, whether it could
+   * Says of a message whether it waits for what it follows. Not for longer than that may take, whether it could
    * be written down as shown or not, and not for those of a person who was not accepted: nothing is shown of
    * them by itself, and who asks for them wants to see whom to accept.
    */
-  isHeldBack({ id, person }: Ordered & Pick<HeldMessage, 'person'>): boolean {
-    const held = this.#messages.get(id)
-    return held !== undefined && !this.#isLate(held) && this.#deps.contacts.get(person)?.state === 'contact'
+  heldBack(): (message: Ordered & Pick<HeldMessage, 'person'>) => boolean {
+    const due = this.#dueAmong([...this.#messages.values()])
+    return ({ id, person }) => this.#messages.has(id) && !due.has(id) && this.#deps.contacts.get(person)?.state === 'contact'
   }
 
-  #isLate({ sinceMs }: HeldMessage): boolean {
-    return this.#deps.clock.monotonic() - sinceMs >= HOLD_MS
+  /** Those whose time is over, and with them what they follow of what is here: it has to come first. */
+  #dueAmong(held: readonly HeldMessage[]): ReadonlySet<EnvelopeId> {
+    const now = this.#deps.clock.monotonic()
+    const due = new Set<EnvelopeId>()
+    const open = held.filter(({ sinceMs }) => now - sinceMs >= HOLD_MS)
+    for (let message = open.pop(); message !== undefined; message = open.pop()) {
+      if (due.has(message.id)) continue
+      due.add(message.id)
+      open.push(...message.parents.map((parent) => this.#messages.get(parent)).filter((parent) => parent !== undefined))
+    }
+    return due
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -104,9 +113,10 @@ export class Held implements Runnable {
     const { db, contacts } = this.#deps
     const accepted = [...this.#messages.values()].filter(({ person }) => contacts.get(person)?.state === 'contact')
     if (accepted.length === 0) return false
+    const due = this.#dueAmong(accepted)
     const shown = await db.transaction(async (tx) => {
       const over: EnvelopeId[] = []
-      for (const held of causalOrder(accepted)) if (await this.#isOver(tx, held)) over.push(held.id)
+      for (const held of causalOrder(accepted)) if (await this.#isOver(tx, held, due.has(held.id))) over.push(held.id)
       return over
     })
     for (const id of shown) this.#messages.delete(id)
@@ -114,11 +124,10 @@ export class Held implements Runnable {
   }
 
   /** Shows a message if it is its turn; true when it waits no longer. */
-  async #isOver(tx: Transaction, held: HeldMessage): Promise<boolean> {
-    const { id, person, parents } = held
+  async #isOver(tx: Transaction, { id, person, parents }: HeldMessage, isDue: boolean): Promise<boolean> {
     const row = await this.#history.message(tx, id)
     if (row === undefined || row.isShown) return true
-    if (!this.#isLate(held) && !(await this.#history.isAllShown(tx, parents))) return false
+    if (!isDue && !(await this.#history.isAllShown(tx, parents))) return false
     this.#history.rewrite(tx, { ...row, isShown: true })
     tx.emit({ kind: 'message-added', conversation: person, id, direction: 'in' })
     return true
