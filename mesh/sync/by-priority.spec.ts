@@ -44,7 +44,8 @@ describe('envelopes by priority', () => {
     setFlagsFromString('--expose-gc')
     const gc = runInNewContext('gc') as () => void
     const ids = Array.from({ length: 20_000 }, (_, i) => envelopeIdOf(new Uint8Array(32).fill(i).fill(i >> 8, 16)))
-    const heldBy = (queue: ByPriority): number => {
+    const bytesEach = (): number => {
+      const queue = new ByPriority()
       gc()
       const before = process.memoryUsage()
       for (const [i, id] of ids.entries()) queue.add({ ...aMeta(0, 'normal', 1_790_000_000_000 + i, i % 3), id })
@@ -52,12 +53,11 @@ describe('envelopes by priority', () => {
       for (const [i, id] of ids.entries()) if (i < 2) queue.add({ ...aMeta(0, 'normal', 1_790_000_000_000 + i, 0), id })
       gc()
       const after = process.memoryUsage()
-      return after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers
+      assert.equal(queue.isEmpty, false)
+      return (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / ids.length
     }
-    heldBy(new ByPriority())
-    const queue = new ByPriority()
-    const bytes = heldBy(queue) / ids.length
+    // What else this process does meanwhile can only add to it.
+    const bytes = Math.min(...Array.from({ length: 5 }, bytesEach))
     assert.ok(bytes <= 48, `${bytes} bytes each`)
-    assert.equal(queue.isEmpty, false)
   })
 })
