@@ -7,13 +7,12 @@
  * clock that is years off hides neither its own messages nor everybody else's.
  */
 import { encode } from 'cborg'
-import { ByteReader, ByteWriter, concatBytes, copyBytes } from '#mesh/codec'
+import { ByteReader, ByteWriter, concatBytes, copyBytes, decodeCbor } from '#mesh/codec'
 import { compareStamps, type Stamp, stampAfter } from '#mesh/envelope'
 import { type DeviceId, ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes, type PersonId } from '#mesh/ids'
 import type { Crypto, Random } from '#mesh/ports'
 import { type Database, type Reader, type RowCodec, SealedTable, TABLES, type Transaction } from '#mesh/store'
 import type { Ordered } from './causal-order.ts'
-import { decodeCbor } from './cbor.ts'
 
 /** How far an own message has come; `carried` is not kept, it follows from custody receipts. `withdrawn`: its author took it back, as far as he could. */
 export type KeptState = 'queued' | 'delivered' | 'expired' | 'withdrawn'

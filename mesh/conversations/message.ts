@@ -9,11 +9,10 @@
  * ```
  */
 import { encode } from 'cborg'
-import { encodeUtf8 } from '#mesh/codec'
+import { decodeCbor, encodeUtf8 } from '#mesh/codec'
 import { MeshError } from '#mesh/errors'
 import { MAX_CARD_BYTES, MAX_CERTIFICATE_BYTES } from '#mesh/identity'
 import { ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes } from '#mesh/ids'
-import { decodeCbor } from './cbor.ts'
 
 /** What one device says to one person. */
 export interface MessageContent {
