@@ -1,5 +1,6 @@
 import { usageError } from '#cli/output'
 import { nearest } from '#node/config'
+import { AMEND_COMMANDS } from './amend.ts'
 import { BUNDLE_COMMANDS } from './bundles.ts'
 import type { Command, Flag } from './command.ts'
 import { CONTACT_COMMANDS, QR_IN_PLACE } from './contacts.ts'
@@ -31,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   ...NODE_COMMANDS,
   ...CONTACT_COMMANDS,
   ...MESSAGE_COMMANDS,
+  ...AMEND_COMMANDS,
   ...OUTBOX_COMMANDS,
   ...BUNDLE_COMMANDS,
   {

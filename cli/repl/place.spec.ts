@@ -76,6 +76,32 @@ describe('the prompt', () => {
     assert.match(screen.at(-1) ?? '', /did you mean \/bundle export\?/)
   })
 
+  it('takes the messages of whom one talks to', async () => {
+    const { api, screen, type } = aPlace()
+    const asked: unknown[] = []
+    api.reply = async (params) => {
+      asked.push(params)
+      return { id: 'reply', conversation: 'qpq1bob', state: 'queued' }
+    }
+    api.react = async (params) => {
+      asked.push(params)
+      return { id: 'react', message: 'm', state: 'queued' }
+    }
+    await type('/reply last no')
+    await type('/to bob')
+    await type('/reply last on my way')
+    await type('/react ABCDE 👍 --undo')
+    await type('/reply ABCDE there --in carol')
+    assert.deepEqual(asked, [
+      { message: 'last', text: 'no' },
+      { message: 'last', text: 'on my way', in: 'qpq1bob' },
+      { message: 'ABCDE', emoji: '👍', undo: true, in: 'qpq1bob' },
+      { message: 'ABCDE', text: 'there', in: 'carol' },
+    ])
+    await type('/delete last')
+    assert.match(screen.at(-1) ?? '', /the other side is told/)
+  })
+
   it('gives advice in commands that can be typed here', async () => {
     const { api, screen, type } = aPlace()
     api.send = async () => {

@@ -44,7 +44,7 @@ export class Place {
   show(event: WatchEvent): void {
     if (event.event === 'message' && event.direction === 'out') return
     if (event.event === 'state' && event.state === 'queued') return
-    printLines(this.#deps.out, eventLines(event, '/add'))
+    printLines(this.#deps.out, eventLines(event, '/add', { isRich: this.#deps.out.isTerminal }))
   }
 
   /** Takes one line; `leave` ends the node. Never rejects: what went wrong is shown. */

@@ -1,4 +1,5 @@
 export { decodeContent, type Expiration, encodeContent, MAX_CONTENT_BYTES, type MimiContent, SALT_BYTES } from './content.ts'
+export { applied, type Effects, type Operation, type Reaction, type Revision } from './effects.ts'
 export {
   bodyText,
   cleanReaction,
@@ -14,4 +15,4 @@ export {
   textBody,
 } from './intent.ts'
 export { directRoomUri, messageId, personInUri, personUri } from './message-id.ts'
-export { DISPOSITION } from './part.ts'
+export { type BodyPart, DISPOSITION } from './part.ts'

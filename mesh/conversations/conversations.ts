@@ -5,18 +5,23 @@
  * never touches a link: what it stores is carried by others, what arrives waits for it in the inbox queue.
  */
 import type { Contact } from '#mesh/contacts'
+import { type MimiContent, textBody } from '#mesh/content'
 import { addressOfKey, MAX_LIFETIME_S, signEnvelope } from '#mesh/envelope'
 import { MeshError } from '#mesh/errors'
 import { issueRevocation, type Revocation, readRevocation } from '#mesh/identity'
 import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
 import { type Runnable, startAll } from '#mesh/runtime'
 import type { Transaction } from '#mesh/store'
+import { Amender, unknown } from './amender.ts'
 import { causalOrder, type Ordered } from './causal-order.ts'
+import { Changes, refOf } from './changes.ts'
 import { Composer } from './composer.ts'
 import type { ConversationsDeps, SendOptions } from './deps.ts'
+import { topicOf } from './facts.ts'
 import { Held } from './held.ts'
 import { History, type MessageRow } from './history.ts'
 import { Inbox } from './inbox.ts'
+import { linkMentions } from './mentions.ts'
 import { assertText } from './message.ts'
 import { Outbox } from './outbox.ts'
 import { type ConversationEvent, Presenter } from './presenter.ts'
@@ -31,6 +36,7 @@ const MAX_LOG_LIMIT = 100_000
 export class Conversations implements Runnable {
   readonly #deps: ConversationsDeps
   readonly #history: History
+  readonly #changes: Changes
   readonly #composer: Composer
   readonly #outbox: Outbox
   readonly #inbox: Inbox
@@ -38,18 +44,23 @@ export class Conversations implements Runnable {
   readonly #held: Held
   readonly #views: Views
   readonly #presenter: Presenter
+  /** What one does to messages that were written. */
+  readonly amender: Amender
   #running: Pick<Runnable, 'stop'> | undefined
 
   constructor(deps: ConversationsDeps) {
     const { crypto, random, self, contacts } = deps
     this.#deps = deps
     this.#history = new History({ crypto, random, historyKey: self.historyKey, blind: (person) => contacts.blind(person) })
-    this.#composer = new Composer(deps, this.#history)
+    const sealing = { crypto, random, historyKey: self.historyKey, blind: (person: PersonId) => contacts.blind(person) }
+    this.#changes = new Changes({ ...sealing, self: self.keys.person }, this.#history)
+    this.#composer = new Composer(deps, this.#history, this.#changes)
+    this.amender = new Amender(deps, this.#history, this.#changes, this.#composer)
     this.#outbox = new Outbox(deps, this.#history)
     this.#receipts = new Receipts(deps, this.#composer)
-    this.#inbox = new Inbox(deps, this.#history, this.#receipts)
+    this.#inbox = new Inbox(deps, this.#history, this.#receipts, this.#changes)
     this.#held = new Held(deps, this.#history)
-    this.#views = new Views(deps, this.#history)
+    this.#views = new Views(deps, this.#history, this.#changes)
     this.#presenter = new Presenter(deps, this.#history, this.#views, (id) => this.#afterExpiry(id))
     this.#inbox.onHeld = (row) => this.#held.add(row)
   }
@@ -121,7 +132,11 @@ export class Conversations implements Runnable {
   async send(contact: Contact, text: string, options: SendOptions = {}): Promise<{ id: EnvelopeId; conversation: PersonId; state: 'queued' }> {
     assertText(text)
     const { priority = 'normal', mayCross = this.#deps.mayCross ?? true } = options
-    const { id } = await this.#deps.db.transaction((tx) => this.#composer.message(tx, this.#current(contact), text, { priority, mayCross }))
+    const body = textBody(linkMentions(text, this.#deps.contacts))
+    const { id } = await this.#deps.db.transaction(async (tx) => {
+      const refers = await this.#refersTo(tx, contact, options)
+      return this.#composer.message(tx, this.#current(contact), { extensions: new Map(), body, ...refers }, { priority, mayCross })
+    })
     return { id, conversation: contact.person, state: 'queued' }
   }
 
@@ -168,6 +183,22 @@ export class Conversations implements Runnable {
   /** Hears what happens, after it is durable. Returns how to stop listening. */
   subscribe(listener: (event: ConversationEvent) => void): () => void {
     return this.#presenter.subscribe(listener)
+  }
+
+  /** What a message answers, and the thread it stands in: that of what it answers, or the one that is named. */
+  async #refersTo(tx: Transaction, { person }: Contact, { replyTo, thread }: SendOptions): Promise<Pick<MimiContent, 'inReplyTo' | 'topicId'>> {
+    const named = async (id: EnvelopeId): Promise<MessageRow> => {
+      const row = await this.#history.message(tx, id)
+      if (row?.person !== person) throw unknown()
+      return row
+    }
+    const answered = replyTo === undefined ? undefined : await named(replyTo)
+    const begun = thread === undefined ? undefined : await named(thread)
+    const topic = begun === undefined ? answered?.facts?.thread : (begun.facts?.thread ?? refOf(begun))
+    return {
+      ...(answered === undefined ? {} : { inReplyTo: refOf(answered) }),
+      ...(topic === undefined ? {} : { topicId: topicOf(topic) }),
+    }
   }
 
   /** The contact as it is now: the caller looked it up a while ago. */

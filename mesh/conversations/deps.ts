@@ -1,7 +1,7 @@
 import type { Contacts } from '#mesh/contacts'
 import type { HybridClock, Priority } from '#mesh/envelope'
 import type { PersonKeys } from '#mesh/identity'
-import type { DeviceId } from '#mesh/ids'
+import type { DeviceId, EnvelopeId } from '#mesh/ids'
 import type { Intake } from '#mesh/intake'
 import type { Clock, Crypto, Log, Random } from '#mesh/ports'
 import type { CustodyLedger } from '#mesh/routing'
@@ -43,4 +43,8 @@ export interface SendOptions {
   readonly priority?: Priority
   /** Whether anybody may hand it from one mesh to another; as this node is configured without a word. */
   readonly mayCross?: boolean
+  /** The message that it answers. */
+  readonly replyTo?: EnvelopeId
+  /** A message of the thread that it belongs to, or one that begins a thread by that. */
+  readonly thread?: EnvelopeId
 }

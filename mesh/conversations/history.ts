@@ -13,6 +13,7 @@ import { type DeviceId, ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idByte
 import type { Crypto, Random } from '#mesh/ports'
 import { type Database, type Reader, type RowCodec, SealedTable, TABLES, type Transaction } from '#mesh/store'
 import type { Ordered } from './causal-order.ts'
+import { decodeFacts, encodeFacts, type Facts } from './facts.ts'
 
 /** How far an own message has come; `carried` is not kept, it follows from custody receipts. `withdrawn`: its author took it back, as far as he could. */
 export type KeptState = 'queued' | 'delivered' | 'expired' | 'withdrawn'
@@ -37,6 +38,8 @@ export interface MessageRow {
   readonly isShown: boolean
   /** False on own messages that nobody may hand from one mesh to another. */
   readonly mayCross?: boolean
+  /** What it says beside its text and what was done to it; absent on texts of programs from before there was content. */
+  readonly facts?: Facts
 }
 
 /** What the next message of a conversation needs to know. */
@@ -145,10 +148,15 @@ export class History {
     return outline
   }
 
-  /** True when every one of these is here and was shown. */
+  /** True when every one of these is here and was shown, or was here and is gone. */
   async isAllShown(reader: Reader, ids: readonly EnvelopeId[]): Promise<boolean> {
-    for (const id of ids) if ((await this.message(reader, id))?.isShown !== true) return false
+    for (const id of ids) if ((await this.message(reader, id))?.isShown !== true && !(await this.#isGone(reader, id))) return false
     return true
+  }
+
+  async #isGone(reader: Reader, id: EnvelopeId): Promise<boolean> {
+    const entry = await this.#index.get(reader, indexKey(id))
+    return entry !== undefined && entry.key === undefined
   }
 
   /** Messages that have not been shown, of everybody. */
@@ -186,7 +194,8 @@ const messageCodec: RowCodec<MessageRow> = {
       STATES.indexOf(row.state),
       row.by,
       row.isShown,
-      ...(row.mayCross === false ? [false] : []),
+      ...(row.mayCross === false || row.facts !== undefined ? [row.mayCross !== false] : []),
+      ...(row.facts === undefined ? [] : [encodeFacts(row.facts)]),
     ]),
   decode(bytes) {
     const row = decodeCbor(bytes) as [
@@ -205,6 +214,7 @@ const messageCodec: RowCodec<MessageRow> = {
       string,
       boolean,
       boolean?,
+      Uint8Array?,
     ]
     return {
       id: envelopeIdOf(row[1]),
@@ -220,6 +230,7 @@ const messageCodec: RowCodec<MessageRow> = {
       by: row[12],
       isShown: row[13],
       ...(row[14] === false ? { mayCross: false } : {}),
+      ...(row[15] === undefined ? {} : { facts: decodeFacts(row[15]) }),
     }
   },
 }

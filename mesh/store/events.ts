@@ -3,6 +3,9 @@ import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
 /** Why an envelope is no longer here. */
 export type RemovalReason = 'retracted' | 'expired' | 'evicted' | 'consumed' | 'withdrawn'
 
+/** What was done to a message. */
+export type MessageChange = 'edited' | 'deleted' | 'reacted'
+
 /** A past fact, with ids only; it leaves after the commit of the transaction that made it true. */
 export type MeshEvent =
   | { readonly kind: 'envelope-stored'; readonly id: EnvelopeId; readonly address: Address; readonly from: DeviceId | undefined }
@@ -21,6 +24,8 @@ export type MeshEvent =
       /** Who or what backs the state: a device, or the receipt's envelope. */
       readonly by: string
     }
+  /** What a message says or shows is not what it was; see `log`. */
+  | { readonly kind: 'message-changed'; readonly conversation: PersonId; readonly id: EnvelopeId; readonly change: MessageChange }
   | { readonly kind: 'request-added'; readonly person: PersonId }
   | { readonly kind: 'contact-changed'; readonly person: PersonId }
   | { readonly kind: 'device-revoked'; readonly person: PersonId; readonly device: DeviceId }

@@ -8,8 +8,6 @@ import type {
   ContactInfo,
   DeviceInfo,
   DoctorReport,
-  MessageInfo,
-  MessagePriority,
   NodeApi,
   NodeIdentity,
   NodeStatus,
@@ -20,6 +18,7 @@ import type {
   WatchEvent,
 } from './api.ts'
 import { EventStream } from './event-stream.ts'
+import type { Amended, AmendParams, MessageApi, MessageInfo, SendParams } from './messages.ts'
 import { findSocket } from './socket-path.ts'
 import { LineReader } from './socket-server.ts'
 import { fromWireError, isRecord } from './wire.ts'
@@ -30,6 +29,8 @@ const MAX_ANSWER_CHARACTERS = 512 * 1_048_576
 const DEFAULT_TIMEOUT_MS = 30_000
 /** Events that wait for a slow reader on this side; above, the socket is not read and the node counts what is lost. */
 const MAX_WAITING_EVENTS = 256
+
+type Queued = Awaited<ReturnType<MessageApi['send']>>
 
 interface Pending {
   resolve(result: unknown): void
@@ -128,8 +129,20 @@ export class ControlClient implements NodeApi {
   deviceRevoke(params: { device: string }): Promise<DeviceInfo> {
     return this.#call('deviceRevoke', params)
   }
-  send(params: { to: string; text: string; priority?: MessagePriority; bridge?: boolean }): Promise<{ id: string; conversation: string; state: 'queued' }> {
-    return this.#call('send', params)
+  send(params: SendParams): Promise<Queued> {
+    return this.#call('send', { ...params })
+  }
+  reply(params: AmendParams & { text: string }): Promise<Queued> {
+    return this.#call('reply', { ...params })
+  }
+  edit(params: AmendParams & { text: string }): Promise<Amended> {
+    return this.#call('edit', { ...params })
+  }
+  delete(params: AmendParams): Promise<Amended> {
+    return this.#call('delete', { ...params })
+  }
+  react(params: AmendParams & { emoji: string; undo?: boolean }): Promise<Amended> {
+    return this.#call('react', { ...params })
   }
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {
     return this.#call('log', params)

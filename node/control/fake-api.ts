@@ -51,6 +51,10 @@ export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
       sent.push(params)
       return { id: `id${sent.length}`, conversation: 'qpq1bob', state: 'queued' }
     },
+    reply: async () => ({ id: 'reply', conversation: 'qpq1bob', state: 'queued' }),
+    edit: async ({ message }) => ({ id: 'edit', message, state: 'queued' }),
+    delete: async ({ message }) => ({ id: 'delete', message, state: 'queued' }),
+    react: async ({ message }) => ({ id: 'react', message, state: 'queued' }),
     log: async () => [],
     outbox: async () => [],
     outboxFlush: async () => ({ dialled: 0, reached: 0, peers: 0, waiting: 0 }),

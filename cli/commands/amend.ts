@@ -1,0 +1,83 @@
+import type { AmendParams } from '#node/control'
+import type { Argument, Command, CommandContext, Flag } from './command.ts'
+import type { Input } from './input.ts'
+import { textIn } from './text-in.ts'
+
+const ID: Argument = { name: 'id', summary: 'the message: its id as `log` shows it, the end of that, or `last`' }
+const TEXT: Argument = { name: 'text', summary: 'what you say; - takes it from standard input', isRest: true }
+const IN: Flag = {
+  name: 'in',
+  value: 'WHO',
+  summary: 'the conversation it stands in, when the end of an id or `last` could be in several',
+  isConversation: true,
+}
+
+/** Commands about messages that were written. */
+export const AMEND_COMMANDS: readonly Command[] = [
+  {
+    name: 'reply',
+    summary: 'answer a message',
+    example: "qpq reply last 'I am coming' --in bob",
+    arguments: [ID, TEXT],
+    flags: [IN],
+    call: 'reply',
+    inPlace: 'reply',
+    run: reply,
+  },
+  {
+    name: 'react',
+    summary: 'react to a message with one emoji',
+    example: 'qpq react last 👍 --in bob',
+    arguments: [ID, { name: 'emoji', summary: 'one visible character' }],
+    flags: [{ name: 'undo', summary: 'take it back' }, IN],
+    call: 'react',
+    inPlace: 'react',
+    run: react,
+  },
+  {
+    name: 'edit',
+    summary: 'say something else instead; your own messages only',
+    example: "qpq edit last 'the soup is cold' --in bob",
+    arguments: [ID, TEXT],
+    flags: [IN],
+    call: 'edit',
+    inPlace: 'edit',
+    run: edit,
+  },
+  {
+    name: 'delete',
+    summary: 'take your message away, here and at the other side',
+    example: 'qpq delete last --in bob',
+    arguments: [ID],
+    flags: [IN],
+    call: 'delete',
+    inPlace: 'delete',
+    run: remove,
+  },
+]
+
+async function reply({ api, out, json, readText }: CommandContext, input: Input): Promise<void> {
+  const answer = await api.reply({ ...which(input), text: await textIn(input, readText) })
+  if (json) out.json(answer)
+}
+
+async function react({ api, out, json }: CommandContext, input: Input): Promise<void> {
+  const answer = await api.react({ ...which(input), emoji: input.word('emoji'), ...(input.isSet('undo') ? { undo: true } : {}) })
+  if (json) out.json(answer)
+}
+
+async function edit({ api, out, json, readText }: CommandContext, input: Input): Promise<void> {
+  const answer = await api.edit({ ...which(input), text: await textIn(input, readText) })
+  if (json) out.json(answer)
+}
+
+async function remove({ api, out, json, isInPlace }: CommandContext, input: Input): Promise<void> {
+  const answer = await api.delete(which(input))
+  if (json) out.json(answer)
+  else if (isInPlace) out.line({ style: 'dim', text: 'deleted here; the other side is told, which cannot take back what was read' })
+}
+
+function which(input: Input): AmendParams {
+  const place = input.value('in')
+  return { message: input.word('id'), ...(place === undefined ? {} : { in: place }) }
+}

@@ -1,0 +1,84 @@
+/** What a running node can be asked about what is said; a part of `NodeApi`. */
+export interface MessageApi {
+  /**
+   * Answered when the message is durable. `priority` is `normal` unless said otherwise; `bridge` says whether others may
+   * hand it from one mesh to another, and is as the node is configured unless said.
+   */
+  send(params: SendParams): Promise<{ id: string; conversation: string; state: 'queued' }>
+  /** Answers a message, in its thread if it stands in one. */
+  reply(params: AmendParams & { text: string }): Promise<{ id: string; conversation: string; state: 'queued' }>
+  /** Says something else instead; own messages only. `id` of the answer is that of the envelope that tells the other side. */
+  edit(params: AmendParams & { text: string }): Promise<Amended>
+  /** Takes a message away, here and at the other side; own messages only. */
+  delete(params: AmendParams): Promise<Amended>
+  /** Adds a reaction, one visible character, or with `undo` takes it back. */
+  react(params: AmendParams & { emoji: string; undo?: boolean }): Promise<Amended>
+  log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]>
+}
+
+export interface SendParams {
+  to: string
+  text: string
+  priority?: MessagePriority
+  bridge?: boolean
+  /** A message of the thread that it belongs to, or one that begins a thread by that. */
+  thread?: string
+}
+
+/** The message that is meant: its id, the end of it, or `last`. */
+export interface AmendParams {
+  message: string
+  /** The conversation it stands in; without one, ends of ids are looked for in all. */
+  in?: string
+}
+
+export interface Amended {
+  id: string
+  message: string
+  state: 'queued'
+}
+
+/**
+ * `delivered` is backed by the receiver's retraction receipt, `carried` by a custodian's custody receipt that
+ * has not run out. `withdrawn`: taken back here before it was delivered; a copy that others carry may still
+ * arrive, and then it is `delivered`.
+ */
+export type DeliveryState = 'queued' | 'carried' | 'delivered' | 'expired' | 'withdrawn'
+
+export interface MessageInfo {
+  id: string
+  conversation: string
+  from: string
+  fromPetname?: string
+  direction: 'in' | 'out'
+  text: string
+  at: string
+  parents: string[]
+  /** Only on own messages that nobody may hand from one mesh to another. */
+  bridge?: false
+  /** Only on messages this person sent. */
+  state?: DeliveryState
+  /** Number of messages that this one follows and that have not arrived. */
+  missing?: number
+  /** Its author has changed it; `text` is what it says now. */
+  edited?: true
+  /** Its author has taken it away; `text` is empty. */
+  deleted?: true
+  /** In no order that means anything. */
+  reactions?: Array<{ by: string; petname?: string; emoji: string }>
+  /** The message that it answers; an id that no `log` shows when that one is not here. */
+  inReplyTo?: string
+  /** The message that began its thread, likewise. */
+  thread?: string
+  /** Who is mentioned in `text`, where each is a Markdown link `[@name](qpq://p/PERSON)`. */
+  mentions?: Array<{ person: string; petname?: string }>
+}
+
+/** What was done to a message. */
+export type MessageChangeKind = 'edited' | 'deleted' | 'reacted'
+
+/**
+ * What goes first where not everything can go, here and at everybody who carries it. `ephemeral` is now or
+ * never: given to who is connected within two minutes, and dropped otherwise.
+ */
+export type MessagePriority = 'critical' | 'normal' | 'bulk' | 'ephemeral'
