@@ -1,6 +1,8 @@
+import { clockTime, conversationLines, printLines } from '#cli/output'
 import type { AmendParams } from '#node/control'
 import type { Argument, Command, CommandContext, Flag } from './command.ts'
 import type { Input } from './input.ts'
+import { looksOf, PLAIN_FLAG } from './looks.ts'
 import { textIn } from './text-in.ts'
 
 const ID: Argument = { name: 'id', summary: 'the message: its id as `log` shows it, the end of that, or `last`' }
@@ -54,6 +56,26 @@ export const AMEND_COMMANDS: readonly Command[] = [
     inPlace: 'delete',
     run: remove,
   },
+  {
+    name: 'thread',
+    summary: 'what was said in the thread of a message; `send --thread ID` says something in it',
+    example: 'qpq thread 3xFq9',
+    arguments: [ID],
+    flags: [IN, PLAIN_FLAG],
+    call: 'thread',
+    inPlace: 'thread',
+    run: thread,
+  },
+  {
+    name: 'threads',
+    summary: 'the threads of a conversation',
+    example: 'qpq threads bob',
+    arguments: [{ name: 'to', summary: 'a petname or a full qpq1…', isConversation: true }],
+    flags: [],
+    call: 'threads',
+    inPlace: 'threads',
+    run: threads,
+  },
 ]
 
 async function reply({ api, out, json, readText }: CommandContext, input: Input): Promise<void> {
@@ -75,6 +97,21 @@ async function remove({ api, out, json, isInPlace }: CommandContext, input: Inpu
   const answer = await api.delete(which(input))
   if (json) out.json(answer)
   else if (isInPlace) out.line({ style: 'dim', text: 'deleted here; the other side is told, which cannot take back what was read' })
+}
+
+async function thread({ api, out, json }: CommandContext, input: Input): Promise<void> {
+  const messages = await api.thread(which(input))
+  if (json) for (const message of messages) out.json(message)
+  else printLines(out, conversationLines(messages, looksOf(out, input)))
+}
+
+async function threads({ api, out, json, isInPlace }: CommandContext, input: Input): Promise<void> {
+  const found = await api.threads({ to: input.word('to') })
+  for (const one of found) {
+    if (json) out.json(one)
+    else out.line({ style: 'dim', text: `${clockTime(one.at)} …${one.thread.slice(-5)} ` }, one.text, { style: 'dim', text: `  ${one.messages} messages` })
+  }
+  if (isInPlace && found.length === 0) out.line({ style: 'dim', text: 'no threads yet; /send NAME TEXT --thread ID begins one with a message' })
 }
 
 function which(input: Input): AmendParams {

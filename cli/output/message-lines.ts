@@ -1,4 +1,5 @@
 import type { MessageInfo, WatchEvent } from '#node/control'
+import { markdownLines, type NameOf, withNames } from './markdown.ts'
 import { callName, clockTime, shortId } from './names.ts'
 import { plain, plainLines, type Span } from './sink.ts'
 
@@ -32,7 +33,7 @@ export function messageLines(message: MessageInfo, looks: Looks = {}, answered?:
   if (message.inReplyTo !== undefined) {
     lines.push([{ style: 'dim', text: `      > ${answered === undefined ? `…${message.inReplyTo.slice(-ID_END)}` : quoteOf(answered)}` }])
   }
-  const [first = [], ...more] = textSpans(message)
+  const [first = [], ...more] = textSpans(message, looks)
   const end = endOf(message, looks)
   const head: Span[] = [
     { style: 'dim', text: `${clockTime(message.at)} ` },
@@ -59,9 +60,18 @@ function whoSaid(message: MessageInfo): string {
   return message.direction === 'out' ? 'you' : (message.fromPetname ?? shortId(message.from))
 }
 
-function textSpans(message: MessageInfo): Span[][] {
+function textSpans(message: MessageInfo, { isRich }: Looks): Span[][] {
   if (message.deleted === true) return [[{ style: 'dim', text: '(deleted)' }]]
-  return plainLines(message.text).map((line) => [line])
+  if (isRich === true) return markdownLines(message.text, namesIn(message))
+  return plainLines(withNames(message.text, namesIn(message))).map((line) => [line])
+}
+
+/** Whom a text mentions, by the names given here. */
+function namesIn({ mentions = [] }: MessageInfo): NameOf {
+  return (uri) => {
+    const found = mentions.find(({ person }) => person === uri)
+    return found === undefined ? undefined : found.you === true ? 'you' : callName(found)
+  }
 }
 
 /** State, whether it was edited, and the end of the id. */
@@ -69,13 +79,16 @@ function endOf(message: MessageInfo, { isRich }: Looks): Span[] {
   const end: Span[] = []
   if (message.edited === true) end.push({ style: 'dim', text: '  (edited)' })
   if (message.state !== undefined) end.push({ style: message.state === 'expired' ? 'bad' : 'dim', text: `  (${message.state})` })
-  if (isRich === true) end.push({ style: 'dim', text: `  …${message.id.slice(-ID_END)}` })
+  if (isRich === true) {
+    if (message.thread !== undefined && message.thread !== message.id) end.push({ style: 'dim', text: `  in …${message.thread.slice(-ID_END)}` })
+    end.push({ style: 'dim', text: `  …${message.id.slice(-ID_END)}` })
+  }
   return end
 }
 
 function quoteOf(message: MessageInfo): string {
   if (message.deleted === true) return `${whoSaid(message)}: (deleted)`
-  const text = plain(message.text)
+  const text = plain(withNames(message.text, namesIn(message)))
   return `${whoSaid(message)}: ${text.length > QUOTED ? `${text.slice(0, QUOTED)}…` : text}`
 }
 

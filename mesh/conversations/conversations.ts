@@ -26,6 +26,7 @@ import { assertText } from './message.ts'
 import { Outbox } from './outbox.ts'
 import { type ConversationEvent, Presenter } from './presenter.ts'
 import { Receipts } from './receipts.ts'
+import { type Thread, Threads } from './threads.ts'
 import { type MessageView, Views } from './views.ts'
 
 /** Messages that `log` gives when nothing else is said, and at the most. */
@@ -43,6 +44,7 @@ export class Conversations implements Runnable {
   readonly #receipts: Receipts
   readonly #held: Held
   readonly #views: Views
+  readonly #threads: Threads
   readonly #presenter: Presenter
   /** What one does to messages that were written. */
   readonly amender: Amender
@@ -61,6 +63,7 @@ export class Conversations implements Runnable {
     this.#inbox = new Inbox(deps, this.#history, this.#receipts, this.#changes)
     this.#held = new Held(deps, this.#history)
     this.#views = new Views(deps, this.#history, this.#changes)
+    this.#threads = new Threads(deps.db, this.#history, this.#views)
     this.#presenter = new Presenter(deps, this.#history, this.#views, (id) => this.#afterExpiry(id))
     this.#inbox.onHeld = (row) => this.#held.add(row)
   }
@@ -160,6 +163,16 @@ export class Conversations implements Runnable {
     if (at < 0) throw new MeshError('NODE_PARAMS_INVALID', 'there is no such message in this conversation', { hint: 'Take an id that `qpq log` shows.' })
     const wanted = await Promise.all(rows.slice(at + 1, at + 1 + limit).map(({ id: wantedId }) => this.#history.message(db, wantedId)))
     return this.#viewsOf(wanted.filter((row) => row !== undefined))
+  }
+
+  /** The messages of the thread that a message stands in or has begun, in causal order. */
+  thread(person: PersonId, id: EnvelopeId): Promise<MessageView[]> {
+    return this.#threads.messages(person, id)
+  }
+
+  /** The threads of a conversation, the one that something was said in last at the end. */
+  threads(person: PersonId): Promise<Thread[]> {
+    return this.#threads.list(person)
   }
 
   /** Whom an envelope in the outbox is for. */

@@ -3,9 +3,9 @@ import type { Contact } from '#mesh/contacts'
 import type { MessageView } from '#mesh/conversations'
 import { MeshError } from '#mesh/errors'
 import { type EnvelopeId, type PersonId, parseEnvelopeId } from '#mesh/ids'
-import type { Amended, AmendParams, MessageApi, MessageInfo, SendParams } from '#node/control'
+import type { Amended, AmendParams, MessageApi, MessageInfo, SendParams, ThreadInfo } from '#node/control'
 import type { Carriage } from './carriage.ts'
-import { messageInfo } from './views.ts'
+import { messageInfo, timeText } from './views.ts'
 
 /** How far back ends of ids are looked for, messages. */
 const LOOK_BACK = 1_000
@@ -51,6 +51,18 @@ export class RunningMessageApi implements MessageApi {
   async react({ emoji, undo, ...which }: AmendParams & { emoji: string; undo?: boolean }): Promise<Amended> {
     const { id } = await this.#meant(which)
     return { message: id, ...(await this.#carriage.conversations.amender.react(id, emoji, undo === undefined ? {} : { undo })) }
+  }
+
+  async thread(which: AmendParams): Promise<MessageInfo[]> {
+    const { id, person } = await this.#meant(which)
+    return (await this.#carriage.conversations.thread(person, id)).map((message) => this.#info(message))
+  }
+
+  async threads({ to }: { to: string }): Promise<ThreadInfo[]> {
+    const { contacts, conversations } = this.#carriage
+    const { person } = contacts.find(to)
+    const threads = await conversations.threads(person)
+    return threads.map(({ thread, first, count, lastMs }) => ({ thread, conversation: person, text: first?.text ?? '', messages: count, at: timeText(lastMs) }))
   }
 
   async log({ to, since, limit }: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {

@@ -33,11 +33,11 @@ export function messageInfo(message: MessageView, self: PersonId, petnameOf: (pe
     ...(mayCross === false ? { bridge: false } : {}),
     ...(direction === 'out' ? { state } : {}),
     ...(missing > 0 ? { missing } : {}),
-    ...richInfo(message, petnameOf),
+    ...richInfo(message, self, petnameOf),
   }
 }
 
-function richInfo(message: MessageView, petnameOf: (person: PersonId) => string | undefined): Partial<MessageInfo> {
+function richInfo(message: MessageView, self: PersonId, petnameOf: (person: PersonId) => string | undefined): Partial<MessageInfo> {
   const { isEdited, isDeleted, reactions, inReplyTo, thread, mentions } = message
   return {
     ...(isEdited ? { edited: true } : {}),
@@ -45,7 +45,9 @@ function richInfo(message: MessageView, petnameOf: (person: PersonId) => string 
     ...(reactions.length === 0 ? {} : { reactions: reactions.map(({ by, emoji }) => ({ by, ...named(petnameOf(by)), emoji })) }),
     ...(inReplyTo === undefined ? {} : { inReplyTo }),
     ...(thread === undefined ? {} : { thread }),
-    ...(mentions.length === 0 ? {} : { mentions: mentions.map((person) => ({ person, ...named(petnameOf(person)) })) }),
+    ...(mentions.length === 0
+      ? {}
+      : { mentions: mentions.map((person) => ({ person, ...named(petnameOf(person)), ...(person === self ? { you: true } : {}) })) }),
   }
 }
 

@@ -18,7 +18,7 @@ import type {
   WatchEvent,
 } from './api.ts'
 import { EventStream } from './event-stream.ts'
-import type { Amended, AmendParams, MessageApi, MessageInfo, SendParams } from './messages.ts'
+import type { Amended, AmendParams, MessageApi, MessageInfo, SendParams, ThreadInfo } from './messages.ts'
 import { findSocket } from './socket-path.ts'
 import { LineReader } from './socket-server.ts'
 import { fromWireError, isRecord } from './wire.ts'
@@ -143,6 +143,12 @@ export class ControlClient implements NodeApi {
   }
   react(params: AmendParams & { emoji: string; undo?: boolean }): Promise<Amended> {
     return this.#call('react', { ...params })
+  }
+  thread(params: AmendParams): Promise<MessageInfo[]> {
+    return this.#call('thread', { ...params })
+  }
+  threads(params: { to: string }): Promise<ThreadInfo[]> {
+    return this.#call('threads', params)
   }
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {
     return this.#call('log', params)

@@ -13,6 +13,10 @@ export interface MessageApi {
   delete(params: AmendParams): Promise<Amended>
   /** Adds a reaction, one visible character, or with `undo` takes it back. */
   react(params: AmendParams & { emoji: string; undo?: boolean }): Promise<Amended>
+  /** The messages of a thread, the one that began it first; any message of it names it. */
+  thread(params: AmendParams): Promise<MessageInfo[]>
+  /** The threads of a conversation, the one that something was said in last at the end. */
+  threads(params: { to: string }): Promise<ThreadInfo[]>
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]>
 }
 
@@ -30,6 +34,17 @@ export interface AmendParams {
   message: string
   /** The conversation it stands in; without one, ends of ids are looked for in all. */
   in?: string
+}
+
+export interface ThreadInfo {
+  /** The message that began it, or an id that no \`log\` shows when that is not here. */
+  thread: string
+  conversation: string
+  /** What was said first, as far as it is here. */
+  text: string
+  messages: number
+  /** When something was said last. */
+  at: string
 }
 
 export interface Amended {
@@ -71,7 +86,7 @@ export interface MessageInfo {
   /** The message that began its thread, likewise. */
   thread?: string
   /** Who is mentioned in `text`, where each is a Markdown link `[@name](qpq://p/PERSON)`. */
-  mentions?: Array<{ person: string; petname?: string }>
+  mentions?: Array<{ person: string; petname?: string; you?: true }>
 }
 
 /** What was done to a message. */

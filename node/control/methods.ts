@@ -80,6 +80,8 @@ const METHODS: Readonly<Record<MethodName, (raw: unknown) => Call>> = {
   react: method(z.strictObject({ ...amended, emoji: z.string().max(64), undo: z.boolean().optional() }), (api, { message, emoji, in: place, undo }) =>
     api.react({ message, emoji, ...given({ in: place, undo }) }),
   ),
+  thread: method(z.strictObject(amended), (api, { message, in: place }) => api.thread({ message, ...given({ in: place }) })),
+  threads: method(z.strictObject({ to: who }), (api, params) => api.threads(params)),
   log: method(z.strictObject({ to: who, since: z.string().max(128).optional(), limit: z.int().min(1).max(10_000).optional() }), (api, { to, since, limit }) =>
     api.log({ to, ...(since === undefined ? {} : { since }), ...(limit === undefined ? {} : { limit }) }),
   ),
