@@ -57,6 +57,16 @@ export const AMEND_COMMANDS: readonly Command[] = [
     run: remove,
   },
   {
+    name: 'read',
+    summary: 'read one message; what can be seen once is gone after it',
+    example: 'qpq read 3xFq9',
+    arguments: [ID],
+    flags: [IN, PLAIN_FLAG],
+    call: 'read',
+    inPlace: 'read',
+    run: read,
+  },
+  {
     name: 'thread',
     summary: 'what was said in the thread of a message; `send --thread ID` says something in it',
     example: 'qpq thread 3xFq9',
@@ -103,6 +113,12 @@ async function thread({ api, out, json }: CommandContext, input: Input): Promise
   const messages = await api.thread(which(input))
   if (json) for (const message of messages) out.json(message)
   else printLines(out, conversationLines(messages, looksOf(out, input)))
+}
+
+async function read({ api, out, json }: CommandContext, input: Input): Promise<void> {
+  const message = await api.read(which(input))
+  if (json) out.json(message)
+  else printLines(out, conversationLines([message], looksOf(out, input)))
 }
 
 async function threads({ api, out, json, isInPlace }: CommandContext, input: Input): Promise<void> {

@@ -24,6 +24,7 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     flags: [
       { name: 'priority', value: 'PRIORITY', summary: 'critical, normal, low, or ephemeral (within two minutes or never)' },
       { name: 'thread', value: 'ID', summary: 'in the thread of this message, or beginning one with it' },
+      { name: 'once', summary: 'can be seen once at the other side, by its `read`; a camera sees it all the same' },
       { name: 'no-bridge', summary: 'nobody else hands it from one mesh to another' },
       { name: 'bridge', summary: 'others may, whatever the configuration says' },
     ],
@@ -68,6 +69,7 @@ async function send({ api, out, json, readText }: CommandContext, input: Input):
     ...(priority === undefined ? {} : { priority }),
     ...(bridge === undefined ? {} : { bridge }),
     ...(thread === undefined ? {} : { thread }),
+    ...(input.isSet('once') ? { once: true } : {}),
   })
   if (json) out.json(answer)
 }

@@ -4,6 +4,7 @@ import { AMEND_COMMANDS } from './amend.ts'
 import { BUNDLE_COMMANDS } from './bundles.ts'
 import type { Command, Flag } from './command.ts'
 import { CONTACT_COMMANDS, QR_IN_PLACE } from './contacts.ts'
+import { CONVERSATION_COMMANDS } from './conversation.ts'
 import { MESSAGE_COMMANDS } from './messages.ts'
 import { NODE_COMMANDS } from './node.ts'
 import { OUTBOX_COMMANDS } from './outbox.ts'
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   ...CONTACT_COMMANDS,
   ...MESSAGE_COMMANDS,
   ...AMEND_COMMANDS,
+  ...CONVERSATION_COMMANDS,
   ...OUTBOX_COMMANDS,
   ...BUNDLE_COMMANDS,
   {

@@ -1,14 +1,7 @@
 import type { WatchEvent } from '#node/control'
 import { changeLines, type Looks, messageLines } from './message-lines.ts'
-import { callName, shortId } from './names.ts'
+import { callName, duration, shortId } from './names.ts'
 import type { Sink, Span } from './sink.ts'
-
-/** A duration for people: 42 s, 5 min, 3 h, 2 days. */
-export function duration(seconds: number): string {
-  if (seconds < 90) return `${Math.round(seconds)} s`
-  if (seconds < 5_400) return `${Math.round(seconds / 60)} min`
-  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`
-}
 
 /** Bytes for people, in powers of ten as disks are sold. */
 export function size(bytes: number): string {
@@ -23,6 +16,12 @@ export function eventLines(event: WatchEvent, accept = 'qpq contact add', looks:
       return messageLines(event, looks)
     case 'changed':
       return changeLines(event, looks)
+    case 'gone':
+      return [] // what has gone leaves no trace on the screen either
+    case 'typing':
+      return event.on ? [[{ style: 'dim', text: `      ${callName({ petname: event.petname, person: event.conversation })} is typing` }]] : []
+    case 'ttl':
+      return [[{ style: 'dim', text: `      ${callName({ petname: event.petname, person: event.conversation })}: ${lastingOf(event.ttlS)}` }]]
     case 'state':
       return [[{ style: event.state === 'expired' ? 'bad' : 'dim', text: `      message ${shortId(event.id)} is ${event.state}` }]]
     case 'request':
@@ -42,6 +41,11 @@ export function eventLines(event: WatchEvent, accept = 'qpq contact add', looks:
     case 'lost':
       return [[{ style: 'bad', text: `      ${event.count} events were not shown because this reader was too slow; the log has them` }]]
   }
+}
+
+/** How long messages last, in words. */
+export function lastingOf(ttlS: number): string {
+  return ttlS === 0 ? 'messages no longer disappear' : `messages disappear ${duration(ttlS)} after they were read`
 }
 
 /** An address without the device, which is named beside it. */

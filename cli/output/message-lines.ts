@@ -1,6 +1,6 @@
 import type { MessageInfo, WatchEvent } from '#node/control'
 import { markdownLines, type NameOf, withNames } from './markdown.ts'
-import { callName, clockTime, shortId } from './names.ts'
+import { callName, clockTime, duration, shortId } from './names.ts'
 import { plain, plainLines, type Span } from './sink.ts'
 
 /** Characters of an id beside a message, enough to name it to `reply`, `edit` and others. */
@@ -50,6 +50,7 @@ export function messageLines(message: MessageInfo, looks: Looks = {}, answered?:
 /** What a message has become. */
 export function changeLines(event: Extract<WatchEvent, { event: 'changed' }>, looks: Looks = {}): Span[][] {
   const id = `…${event.id.slice(-ID_END)}`
+  if (event.change === 'viewed') return []
   if (event.change === 'reacted') {
     return [[{ style: 'dim', text: `      reactions to ${id} (${quoteOf(event)}): ${reactionsOf(event)}` }]]
   }
@@ -62,8 +63,14 @@ function whoSaid(message: MessageInfo): string {
 
 function textSpans(message: MessageInfo, { isRich }: Looks): Span[][] {
   if (message.deleted === true) return [[{ style: 'dim', text: '(deleted)' }]]
+  if (message.once === true && message.text === '') return [[{ style: 'dim', text: onceOf(message) }]]
   if (isRich === true) return markdownLines(message.text, namesIn(message))
   return plainLines(withNames(message.text, namesIn(message))).map((line) => [line])
+}
+
+function onceOf({ direction, readAt, id }: MessageInfo): string {
+  if (direction === 'out') return '(can be seen once)'
+  return readAt === undefined ? `(can be seen once: read …${id.slice(-ID_END)})` : '(was seen once)'
 }
 
 /** Whom a text mentions, by the names given here. */
@@ -77,6 +84,7 @@ function namesIn({ mentions = [] }: MessageInfo): NameOf {
 /** State, whether it was edited, and the end of the id. */
 function endOf(message: MessageInfo, { isRich }: Looks): Span[] {
   const end: Span[] = []
+  if (message.ttlS !== undefined) end.push({ style: 'dim', text: `  (${duration(message.ttlS)})` })
   if (message.edited === true) end.push({ style: 'dim', text: '  (edited)' })
   if (message.state !== undefined) end.push({ style: message.state === 'expired' ? 'bad' : 'dim', text: `  (${message.state})` })
   if (isRich === true) {

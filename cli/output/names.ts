@@ -19,3 +19,10 @@ export function clockTime(at: string, now: Date = new Date()): string {
 function two(value: number): string {
   return String(value).padStart(2, '0')
 }
+
+/** A duration for people: 42 s, 5 min, 3 h, 2 days. */
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s`
+  if (seconds < 5_400) return `${Math.round(seconds / 60)} min`
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`
+}

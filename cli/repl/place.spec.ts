@@ -102,6 +102,39 @@ describe('the prompt', () => {
     assert.match(screen.at(-1) ?? '', /the other side is told/)
   })
 
+  it('sets the conversation that one is in, and says how it is set', async () => {
+    const { screen, type } = aPlace()
+    await type('/to bob')
+    await type('/set --ttl 1d --read-receipts on')
+    assert.match(screen.join(''), /bob is told what you have read\n.*\nmessages disappear 24 h after/)
+    await type('/set --ttl 3')
+    assert.match(screen.at(-1) ?? '', /no time that messages can last/)
+    await type('/set')
+    assert.match(screen.at(-1) ?? '', /nothing was said.*`\/settings`/)
+    await type('/set --ttl off')
+    await type('/settings')
+    assert.equal(screen.at(-1), 'messages stay\n')
+  })
+
+  it('tells whom one talks to that something is typed, and nobody what commands are', async () => {
+    const { api, place, type } = aPlace()
+    const told: unknown[] = []
+    api.typing = async (params) => {
+      told.push(params)
+      return { told: true }
+    }
+    await place.typing('hello')
+    await type('/to bob')
+    await place.typing('/quit')
+    await place.typing('hel')
+    await place.typing('')
+    await place.typing('')
+    assert.deepEqual(told, [
+      { to: 'qpq1bob', on: true },
+      { to: 'qpq1bob', on: false },
+    ])
+  })
+
   it('gives advice in commands that can be typed here', async () => {
     const { api, screen, type } = aPlace()
     api.send = async () => {

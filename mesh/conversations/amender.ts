@@ -38,6 +38,8 @@ export class Amender {
     assertText(text)
     return this.#amend(id, (row) => {
       const target = this.#ownOf(row)
+      if (row.facts?.isOnce === true)
+        throw new MeshError('MESH_MESSAGE_FOREIGN', 'what can be seen once cannot be edited', { hint: 'Delete it and write anew.' })
       return { content: { replaces: target, body: textBody(text), ...repliesOf(row) }, intent: { kind: 'edit', target } }
     })
   }

@@ -76,8 +76,10 @@ export class Changes {
 
   /** Joins the transaction that reads or writes an operation. */
   async take(tx: Transaction, person: PersonId, operation: Operation): Promise<void> {
-    const row = await this.find(tx, person, operation.intent.target)
-    if (row === undefined) return this.#wait(tx, person, operation.intent.target, operation)
+    const { target } = operation.intent
+    const row = await this.find(tx, person, target)
+    if (row === undefined && (await this.#history.has(tx, await this.envelopeOf(tx, target)))) return // it was here and has disappeared
+    if (row === undefined) return this.#wait(tx, person, target, operation)
     const changed = await this.#outcome(tx, row, operation)
     if (changed === undefined) return
     this.#history.rewrite(tx, changed)
@@ -94,6 +96,7 @@ export class Changes {
   }
 
   #after(row: MessageRow, operation: Operation): MessageRow | undefined {
+    if (row.facts?.isOnce === true && operation.intent.kind === 'edit') return undefined // nobody sees it twice
     const author = row.direction === 'in' ? row.person : this.#deps.self
     const facts = { ...(row.facts ?? { ref: refOf(row) }), text: row.text }
     const changed = applied(facts, author, operation)

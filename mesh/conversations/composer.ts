@@ -16,6 +16,7 @@ import type { History, MessageRow } from './history.ts'
 import { encodeMessage, type MessageContent } from './message.ts'
 import { sealContext } from './opened.ts'
 import { keptOf, operationOf } from './said.ts'
+import type { Vanishing } from './vanishing.ts'
 
 /** Key of the last stamp in the table of own state. */
 export const HLC_KEY = new TextEncoder().encode('hlc')
@@ -31,12 +32,14 @@ export class Composer {
   readonly #deps: ConversationsDeps
   readonly #history: History
   readonly #changes: Changes
+  readonly #vanishing: Vanishing
   readonly #authors = new Map<PersonId, { seed: Uint8Array; key: Uint8Array }>()
 
-  constructor(deps: ConversationsDeps, history: History, changes: Changes) {
+  constructor(deps: ConversationsDeps, history: History, changes: Changes, vanishing: Vanishing) {
     this.#deps = deps
     this.#history = history
     this.#changes = changes
+    this.#vanishing = vanishing
   }
 
   /** A message to a contact. @throws MeshError `MESH_CONTACT_BLOCKED`, `MESH_DEVICE_REVOKED`, `MESH_STORE_FULL` */
@@ -61,7 +64,8 @@ export class Composer {
       isShown: true,
       ...(mayCross ? {} : { mayCross }),
     }
-    const kept = await this.#changes.put(tx, row)
+    const once = row.facts?.isOnce === true ? { text: '' } : {}
+    const kept = await this.#changes.put(tx, this.#vanishing.begin(tx, { ...row, ...once }))
     // What may never arrive is followed by nothing: it would hold up all that comes after it.
     this.#history.putConversation(tx, person, { seq: seq + 1, heads: priority === 'ephemeral' ? heads : [envelope.id] })
     tx.emit({ kind: 'message-added', conversation: person, id: envelope.id, direction: 'out' })
@@ -82,6 +86,21 @@ export class Composer {
     const content = this.#salted({ ...said, extensions: new Map() })
     const { id, stamp } = await this.#aside(tx, contact, content, options)
     return { id, operation: operationOf({ by: this.#deps.self.keys.person, to: contact.person, content }, intent, stamp) }
+  }
+
+  /** Something that is said beside the conversation and kept in no history. @throws as `message` */
+  async aside(tx: Transaction, contact: Contact, said: Omit<MimiContent, 'salt'>, options: Carriage): Promise<{ stamp: Stamp; content: MimiContent }> {
+    const content = this.#salted(said)
+    const { stamp } = await this.#aside(tx, contact, content, options)
+    return { stamp, content }
+  }
+
+  /** Something that is of use for a moment: an ephemeral that leaves no row behind, here or there. @throws as `message` */
+  async passing(tx: Transaction, contact: Contact, said: Omit<MimiContent, 'salt'>, mayCross: boolean): Promise<void> {
+    this.#assertAllowed(contact)
+    const { seq, heads } = await this.#history.conversation(tx, contact.person)
+    const head = { seq, parents: heads, composedMs: wallMs(this.#deps.clock) }
+    await this.#post(tx, contact, { type: 'message', ...head, text: '', content: this.#salted(said) }, { priority: 'ephemeral', mayCross })
   }
 
   async #aside(tx: Transaction, contact: Contact, content: MimiContent, options: Carriage): Promise<Envelope> {

@@ -5,7 +5,7 @@
  * never touches a link: what it stores is carried by others, what arrives waits for it in the inbox queue.
  */
 import type { Contact } from '#mesh/contacts'
-import { type MimiContent, textBody } from '#mesh/content'
+import { extensionsFor, type MimiContent, textBody } from '#mesh/content'
 import { addressOfKey, MAX_LIFETIME_S, signEnvelope } from '#mesh/envelope'
 import { MeshError } from '#mesh/errors'
 import { issueRevocation, type Revocation, readRevocation } from '#mesh/identity'
@@ -13,6 +13,7 @@ import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
 import { type Runnable, startAll } from '#mesh/runtime'
 import type { Transaction } from '#mesh/store'
 import { Amender, unknown } from './amender.ts'
+import { Asides } from './asides.ts'
 import { causalOrder, type Ordered } from './causal-order.ts'
 import { Changes, refOf } from './changes.ts'
 import { Composer } from './composer.ts'
@@ -25,8 +26,11 @@ import { linkMentions } from './mentions.ts'
 import { assertText } from './message.ts'
 import { Outbox } from './outbox.ts'
 import { type ConversationEvent, Presenter } from './presenter.ts'
+import { Reader } from './reader.ts'
 import { Receipts } from './receipts.ts'
+import { SettingsTable } from './settings.ts'
 import { type Thread, Threads } from './threads.ts'
+import { Vanishing } from './vanishing.ts'
 import { type MessageView, Views } from './views.ts'
 
 /** Messages that `log` gives when nothing else is said, and at the most. */
@@ -38,6 +42,8 @@ export class Conversations implements Runnable {
   readonly #deps: ConversationsDeps
   readonly #history: History
   readonly #changes: Changes
+  readonly #settings: SettingsTable
+  readonly #vanishing: Vanishing
   readonly #composer: Composer
   readonly #outbox: Outbox
   readonly #inbox: Inbox
@@ -48,6 +54,8 @@ export class Conversations implements Runnable {
   readonly #presenter: Presenter
   /** What one does to messages that were written. */
   readonly amender: Amender
+  /** What follows from reading, and how conversations are set. */
+  readonly reader: Reader
   #running: Pick<Runnable, 'stop'> | undefined
 
   constructor(deps: ConversationsDeps) {
@@ -56,13 +64,23 @@ export class Conversations implements Runnable {
     this.#history = new History({ crypto, random, historyKey: self.historyKey, blind: (person) => contacts.blind(person) })
     const sealing = { crypto, random, historyKey: self.historyKey, blind: (person: PersonId) => contacts.blind(person) }
     this.#changes = new Changes({ ...sealing, self: self.keys.person }, this.#history)
-    this.#composer = new Composer(deps, this.#history, this.#changes)
+    this.#settings = new SettingsTable(sealing)
+    this.#vanishing = new Vanishing(deps, this.#history)
+    this.#composer = new Composer(deps, this.#history, this.#changes, this.#vanishing)
     this.amender = new Amender(deps, this.#history, this.#changes, this.#composer)
     this.#outbox = new Outbox(deps, this.#history)
     this.#receipts = new Receipts(deps, this.#composer)
-    this.#inbox = new Inbox(deps, this.#history, this.#receipts, this.#changes)
+    const asides = new Asides(deps, { history: this.#history, changes: this.#changes, settings: this.#settings })
+    this.#inbox = new Inbox(deps, this.#history, this.#receipts, { changes: this.#changes, asides })
     this.#held = new Held(deps, this.#history)
     this.#views = new Views(deps, this.#history, this.#changes)
+    this.reader = new Reader(deps, {
+      history: this.#history,
+      composer: this.#composer,
+      settings: this.#settings,
+      vanishing: this.#vanishing,
+      views: this.#views,
+    })
     this.#threads = new Threads(deps.db, this.#history, this.#views)
     this.#presenter = new Presenter(deps, this.#history, this.#views, (id) => this.#afterExpiry(id))
     this.#inbox.onHeld = (row) => this.#held.add(row)
@@ -73,7 +91,7 @@ export class Conversations implements Runnable {
     try {
       await this.#outbox.settleExpired()
       await this.#repeatRevocations()
-      this.#running = await startAll([this.#held, this.#receipts, this.#inbox])
+      this.#running = await startAll([this.#vanishing, this.#held, this.#receipts, this.#inbox])
     } catch (error) {
       await this.stop()
       throw error
@@ -138,7 +156,10 @@ export class Conversations implements Runnable {
     const body = textBody(linkMentions(text, this.#deps.contacts))
     const { id } = await this.#deps.db.transaction(async (tx) => {
       const refers = await this.#refersTo(tx, contact, options)
-      return this.#composer.message(tx, this.#current(contact), { extensions: new Map(), body, ...refers }, { priority, mayCross })
+      const { lifetime } = await this.#settings.of(tx, contact.person)
+      const expires = lifetime === undefined || lifetime.seconds === 0 ? {} : { expires: { isRelative: true, timeS: lifetime.seconds } }
+      const extensions = extensionsFor({ once: options.isOnce === true })
+      return this.#composer.message(tx, this.#current(contact), { extensions, body, ...refers, ...expires }, { priority, mayCross })
     })
     return { id, conversation: contact.person, state: 'queued' }
   }

@@ -33,6 +33,8 @@ export interface ConversationsDeps {
   readonly hlc: HybridClock
   readonly log: Log
   readonly self: Self
+  /** What is told to others unless a conversation is set otherwise; nothing without a word. */
+  readonly habits?: { readonly readReceipts: boolean; readonly typing: boolean }
   /** False: what is written here may not be handed from one mesh to another, unless it says otherwise. */
   readonly mayCross?: boolean
 }
@@ -47,4 +49,6 @@ export interface SendOptions {
   readonly replyTo?: EnvelopeId
   /** A message of the thread that it belongs to, or one that begins a thread by that. */
   readonly thread?: EnvelopeId
+  /** It can be seen once at the other side, and is kept nowhere here. */
+  readonly isOnce?: boolean
 }

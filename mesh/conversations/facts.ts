@@ -15,12 +15,20 @@ export interface Facts extends Effects {
   readonly inReplyTo?: MessageId
   /** The thread, base64url: the id of the message that began it. */
   readonly thread?: string
+  /** It goes so many seconds after it was read, or sent from here. */
+  readonly lifetimeS?: number
+  /** When it goes, ms since 1970; absent until its time runs. */
+  readonly endMs?: number
+  /** It can be seen once; what was seen has no text any more, nor has what was sent. */
+  readonly isOnce?: boolean
+  /** When it was read here, ms since 1970; noted only when something follows from it. */
+  readonly readMs?: number
 }
 
 /** Keys on disk; append only. */
-const KEY = { ref: 0, inReplyTo: 1, thread: 2, revision: 3, isDeleted: 4, reactions: 5 } as const
+const KEY = { ref: 0, inReplyTo: 1, thread: 2, revision: 3, isDeleted: 4, reactions: 5, lifetimeS: 6, endMs: 7, isOnce: 8, readMs: 9 } as const
 
-export function encodeFacts({ ref, inReplyTo, thread, revision, isDeleted, reactions }: Facts): Uint8Array {
+export function encodeFacts({ ref, inReplyTo, thread, revision, isDeleted, reactions, ...rest }: Facts): Uint8Array {
   const map = new Map<number, unknown>([[KEY.ref, idBytes(ref)]])
   if (inReplyTo !== undefined) map.set(KEY.inReplyTo, idBytes(inReplyTo))
   if (thread !== undefined) map.set(KEY.thread, thread)
@@ -32,6 +40,8 @@ export function encodeFacts({ ref, inReplyTo, thread, revision, isDeleted, react
       reactions.map(({ id, by, emoji }) => [idBytes(id), by, emoji]),
     )
   }
+  for (const name of ['lifetimeS', 'endMs', 'readMs'] as const) if (rest[name] !== undefined) map.set(KEY[name], rest[name])
+  if (rest.isOnce === true) map.set(KEY.isOnce, true)
   return encode(map)
 }
 
@@ -47,9 +57,16 @@ export function decodeFacts(bytes: Uint8Array): Facts {
     ...(inReplyTo === undefined ? {} : { inReplyTo: messageIdOf(inReplyTo) }),
     ...(thread === undefined ? {} : { thread }),
     ...(revision === undefined ? {} : { revision: { stamp: { ms: revision[0], counter: revision[1] }, id: messageIdOf(revision[2]) } }),
+    ...numbersIn(map),
+    ...(map.get(KEY.isOnce) === true ? { isOnce: true } : {}),
     ...(map.get(KEY.isDeleted) === true ? { isDeleted: true } : {}),
     ...(reactions === undefined ? {} : { reactions: reactions.map(([id, by, emoji]) => ({ id: messageIdOf(id), by, emoji })) }),
   }
+}
+
+function numbersIn(map: Map<number, unknown>): Partial<Pick<Facts, 'lifetimeS' | 'endMs' | 'readMs'>> {
+  const named = (['lifetimeS', 'endMs', 'readMs'] as const).map((name) => [name, map.get(KEY[name])])
+  return Object.fromEntries(named.filter(([, value]) => value !== undefined))
 }
 
 /** A thread as it is shown and typed. */

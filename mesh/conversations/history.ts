@@ -16,7 +16,7 @@ import type { Ordered } from './causal-order.ts'
 import { decodeFacts, encodeFacts, type Facts } from './facts.ts'
 
 /** How far an own message has come; `carried` is not kept, it follows from custody receipts. `withdrawn`: its author took it back, as far as he could. */
-export type KeptState = 'queued' | 'delivered' | 'expired' | 'withdrawn'
+export type KeptState = 'queued' | 'delivered' | 'expired' | 'withdrawn' | 'read'
 
 /** A message as it is kept. */
 export interface MessageRow {
@@ -55,7 +55,7 @@ interface IndexRow {
 }
 
 /** Order on disk; append only. */
-const STATES: readonly KeptState[] = ['queued', 'delivered', 'expired', 'withdrawn']
+const STATES: readonly KeptState[] = ['queued', 'delivered', 'expired', 'withdrawn', 'read']
 const STAMP_BYTES = 8
 /** First byte of keys in the table of conversations. */
 const CONVERSATION = Uint8Array.of(0)
@@ -104,6 +104,13 @@ export class History {
   rewrite(tx: Transaction, row: MessageRow): void {
     this.#messages.put(tx, this.#keyOf(row), row)
     if (row.isShown) tx.del(TABLES.conversations, unshownKey(row.id))
+  }
+
+  /** Deletes a message; its id stays known. */
+  forget(tx: Transaction, row: MessageRow): void {
+    this.#messages.del(tx, this.#keyOf(row))
+    this.noteRequest(tx, row.id, row.person)
+    tx.del(TABLES.conversations, unshownKey(row.id))
   }
 
   /** The message of an id. */

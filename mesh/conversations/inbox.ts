@@ -13,7 +13,7 @@ import { type Revocation, readRevocation } from '#mesh/identity'
 import { authorKeyOf, type EnvelopeId, envelopeIdOf, idBytes, type PersonId, personKeyOf } from '#mesh/ids'
 import { type Runnable, spawn, type Task } from '#mesh/runtime'
 import { TABLES, type Transaction } from '#mesh/store'
-import { Asides } from './asides.ts'
+import type { Asides } from './asides.ts'
 import type { Changes } from './changes.ts'
 import type { ConversationsDeps } from './deps.ts'
 import type { History, MessageRow } from './history.ts'
@@ -52,14 +52,14 @@ export class Inbox implements Runnable {
   #task: Task | undefined
   #unsubscribe: (() => void) | undefined
 
-  constructor(deps: ConversationsDeps, history: History, receipts: Receipts, changes: Changes) {
+  constructor(deps: ConversationsDeps, history: History, receipts: Receipts, { changes, asides }: { changes: Changes; asides: Asides }) {
     this.#deps = deps
     this.#lanes = new Lanes(deps)
     this.#proven = new Proven(deps.crypto)
     this.#history = history
     this.#receipts = receipts
     this.#changes = changes
-    this.#asides = new Asides(deps.self.keys.person, changes)
+    this.#asides = asides
   }
 
   /** What was read and what was dropped, by reason. */
@@ -214,7 +214,9 @@ export class Inbox implements Runnable {
       hlc.observe(envelope.stamp)
       if (this.#deps.store.meta(envelope.id, tx)?.pinned === false) this.#isAuthorNew = true
     }
-    if (content.type === 'request' || (await this.#asides.take(tx, envelope, person, content.content))) this.#history.noteRequest(tx, envelope.id, person)
+    const aside = content.type === 'request' ? 'kept' : await this.#asides.take(tx, envelope, person, content.content)
+    if (aside === 'passing') return this.#consume(tx, envelope, 'read')
+    if (aside === 'kept') this.#history.noteRequest(tx, envelope.id, person)
     else await this.#keep(tx, envelope, { content, certificate, card }, isStranger)
     const meta = this.#deps.store.meta(envelope.id, tx)
     if (meta !== undefined) this.#receipts.add(tx, meta)

@@ -16,6 +16,9 @@ export type ConversationEvent =
   | { readonly kind: 'message'; readonly message: MessageView }
   /** What a message says or shows is not what it was. */
   | { readonly kind: 'change'; readonly change: MessageChange; readonly message: MessageView }
+  | { readonly kind: 'gone'; readonly id: EnvelopeId; readonly person: PersonId }
+  | { readonly kind: 'typing'; readonly person: PersonId; readonly isOn: boolean }
+  | { readonly kind: 'lifetime'; readonly person: PersonId; readonly by: PersonId; readonly seconds: number }
   | { readonly kind: 'state'; readonly id: EnvelopeId; readonly person: PersonId; readonly state: MessageState; readonly by: string }
   | { readonly kind: 'request'; readonly contact: Contact }
   | { readonly kind: 'contact'; readonly contact: Contact }
@@ -31,6 +34,9 @@ const LAST_WORDS_MS = 2_000
 const PRESENTED: ReadonlySet<MeshEvent['kind']> = new Set([
   'message-added',
   'message-changed',
+  'message-gone',
+  'typing',
+  'lifetime-changed',
   'message-state',
   'custody-taken',
   'envelope-removed',
@@ -149,6 +155,12 @@ export class Presenter implements Runnable {
         const row = await this.#history.message(db, event.id)
         return row === undefined ? undefined : { kind: 'change', change: event.change, message: await this.#views.of(row) }
       }
+      case 'message-gone':
+        return { kind: 'gone', id: event.id, person: event.conversation }
+      case 'typing':
+        return { kind: 'typing', person: event.conversation, isOn: event.isOn }
+      case 'lifetime-changed':
+        return { kind: 'lifetime', person: event.conversation, by: event.by, seconds: event.seconds }
       case 'message-state':
         this.#carried.delete(event.id)
         return { kind: 'state', id: event.id, person: event.conversation, state: event.state, by: event.by }

@@ -14,6 +14,7 @@ import { Composer } from './composer.ts'
 import { History } from './history.ts'
 import { receiptsToMerge } from './receipt-merging.ts'
 import { Receipts } from './receipts.ts'
+import { Vanishing } from './vanishing.ts'
 
 const crypto = fakeCrypto()
 const DAY_S = 86_400
@@ -69,7 +70,7 @@ describe('own receipts', () => {
     const deps = { ...person, crypto, random, clock, log: silentLog, self }
     const sealing = { crypto, random, historyKey, blind: (whom: PersonId) => contacts.blind(whom) }
     const history = new History(sealing)
-    const receipts = new Receipts(deps, new Composer(deps, history, new Changes({ ...sealing, self: keys.person }, history)))
+    const receipts = new Receipts(deps, new Composer(deps, history, new Changes({ ...sealing, self: keys.person }, history), new Vanishing(deps, history)))
     await receipts.start()
     running.push(receipts)
     return receipts

@@ -1,5 +1,5 @@
 /** Between contents and rows: what of a content is kept, and what it asks for. */
-import { bodyText, directRoomUri, encodeContent, type MimiContent, messageId, type Operation } from '#mesh/content'
+import { bodyText, directRoomUri, encodeContent, isOnce, MAX_LIFETIME_S, type MimiContent, messageId, type Operation } from '#mesh/content'
 import type { Stamp } from '#mesh/envelope'
 import type { MessageId, PersonId } from '#mesh/ids'
 import { type Facts, threadText } from './facts.ts'
@@ -20,11 +20,13 @@ export function nameOf({ by, to, content }: Saying): MessageId {
 
 /** What a row keeps of a message that is to be shown. */
 export function keptOf(saying: Saying): Pick<MessageRow, 'text'> & { readonly facts: Facts } {
-  const { topicId, inReplyTo, body } = saying.content
+  const { topicId, inReplyTo, body, expires } = saying.content
   const facts: Facts = {
     ref: nameOf(saying),
     ...(inReplyTo === undefined ? {} : { inReplyTo }),
     ...(topicId === undefined ? {} : { thread: threadText(topicId) }),
+    ...(expires?.isRelative === true && expires.timeS > 0 ? { lifetimeS: Math.min(expires.timeS, MAX_LIFETIME_S) } : {}),
+    ...(isOnce(saying.content) ? { isOnce: true } : {}),
   }
   return { text: bodyText(body), facts }
 }

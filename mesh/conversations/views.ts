@@ -22,6 +22,13 @@ export interface MessageView extends Omit<MessageRow, 'state' | 'isShown' | 'fac
   /** The message that began the thread, likewise. */
   readonly thread?: EnvelopeId
   readonly mentions: readonly PersonId[]
+  /** It goes so many seconds after it was read. */
+  readonly lifetimeS?: number
+  /** When it goes, ms since 1970. */
+  readonly endMs?: number
+  readonly readMs?: number
+  /** It can be seen once, by `Reader.read`; its text is not here. */
+  readonly isOnce: boolean
 }
 
 /** From rows to what people see: with what follows from other tables at the moment of looking. */
@@ -42,14 +49,26 @@ export class Views {
     let missing = 0
     for (const parent of row.parents) if (!(await this.#history.has(db, parent))) missing += 1
     const isCarried = row.state === 'queued' && ledger.get(row.id)?.state === 'carried'
-    return { ...shown, state: isCarried ? 'carried' : row.state, missing, mentions: mentionsIn(row.text), ...(await this.#saidBeside(facts)) }
+    const once = facts?.isOnce === true ? { text: '' } : {}
+    return {
+      ...shown,
+      ...once,
+      state: isCarried ? 'carried' : row.state,
+      missing,
+      mentions: mentionsIn(facts?.isOnce === true ? '' : row.text),
+      ...(await this.#saidBeside(facts)),
+    }
   }
 
-  async #saidBeside(facts: Facts | undefined): Promise<Pick<MessageView, 'isEdited' | 'isDeleted' | 'reactions' | 'inReplyTo' | 'thread'>> {
-    const { inReplyTo, thread } = facts ?? {}
+  async #saidBeside(facts: Facts | undefined): Promise<Omit<MessageView, keyof MessageRow | 'missing' | 'mentions'>> {
+    const { inReplyTo, thread, lifetimeS, endMs, readMs } = facts ?? {}
     return {
       isEdited: facts?.revision !== undefined,
       isDeleted: facts?.isDeleted === true,
+      isOnce: facts?.isOnce === true,
+      ...(lifetimeS === undefined ? {} : { lifetimeS }),
+      ...(endMs === undefined ? {} : { endMs }),
+      ...(readMs === undefined ? {} : { readMs }),
       reactions: (facts?.reactions ?? []).map(({ by, emoji }) => ({ by, emoji })),
       ...(inReplyTo === undefined ? {} : { inReplyTo: await this.#shownId(inReplyTo) }),
       ...(thread === undefined ? {} : { thread: await this.#threadOf(thread) }),

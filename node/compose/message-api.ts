@@ -1,9 +1,9 @@
 /** What a running node answers about what is said (see node/control/messages.ts). */
 import type { Contact } from '#mesh/contacts'
-import type { MessageView } from '#mesh/conversations'
+import type { ConversationSettings, MessageView } from '#mesh/conversations'
 import { MeshError } from '#mesh/errors'
 import { type EnvelopeId, type PersonId, parseEnvelopeId } from '#mesh/ids'
-import type { Amended, AmendParams, MessageApi, MessageInfo, SendParams, ThreadInfo } from '#node/control'
+import type { Amended, AmendParams, ConversationInfo, MessageApi, MessageInfo, SendParams, ThreadInfo } from '#node/control'
 import type { Carriage } from './carriage.ts'
 import { messageInfo, timeText } from './views.ts'
 
@@ -25,12 +25,12 @@ export class RunningMessageApi implements MessageApi {
     this.#self = self
   }
 
-  async send({ to, text, priority, bridge, thread }: SendParams): Promise<Queued> {
+  async send({ to, text, priority, bridge, thread, once }: SendParams): Promise<Queued> {
     const { contacts, conversations } = this.#carriage
     const contact = contacts.find(to)
     const options = { ...(priority === undefined ? {} : { priority }), ...(bridge === undefined ? {} : { mayCross: bridge }) }
     const begun = thread === undefined ? {} : { thread: (await this.#meant({ message: thread, in: contact.person })).id }
-    return conversations.send(contact, text, { ...options, ...begun })
+    return conversations.send(contact, text, { ...options, ...begun, ...(once === true ? { isOnce: true } : {}) })
   }
 
   async reply({ text, ...which }: AmendParams & { text: string }): Promise<Queued> {
@@ -55,7 +55,7 @@ export class RunningMessageApi implements MessageApi {
 
   async thread(which: AmendParams): Promise<MessageInfo[]> {
     const { id, person } = await this.#meant(which)
-    return (await this.#carriage.conversations.thread(person, id)).map((message) => this.#info(message))
+    return this.#shown(await this.#carriage.conversations.thread(person, id))
   }
 
   async threads({ to }: { to: string }): Promise<ThreadInfo[]> {
@@ -65,6 +65,31 @@ export class RunningMessageApi implements MessageApi {
     return threads.map(({ thread, first, count, lastMs }) => ({ thread, conversation: person, text: first?.text ?? '', messages: count, at: timeText(lastMs) }))
   }
 
+  async read(which: AmendParams): Promise<MessageInfo> {
+    const { id } = await this.#meant(which)
+    return this.#info(await this.#carriage.conversations.reader.read(id))
+  }
+
+  async typing({ to, on }: { to: string; on: boolean }): Promise<{ told: boolean }> {
+    const { contacts, conversations } = this.#carriage
+    return { told: await conversations.reader.tellTyping(contacts.find(to), on) }
+  }
+
+  async conversationGet({ who }: { who: string }): Promise<ConversationInfo> {
+    const { contacts, conversations } = this.#carriage
+    return this.#settings(await conversations.reader.settings(contacts.find(who).person))
+  }
+
+  async conversationSet({ who, readReceipts, typing, ttlS }: Parameters<MessageApi['conversationSet']>[0]): Promise<ConversationInfo> {
+    const { contacts, conversations } = this.#carriage
+    const change = {
+      ...(readReceipts === undefined ? {} : { readReceipts }),
+      ...(typing === undefined ? {} : { typing }),
+      ...(ttlS === undefined ? {} : { lifetimeS: ttlS }),
+    }
+    return this.#settings(await conversations.reader.set(contacts.find(who), change))
+  }
+
   async log({ to, since, limit }: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {
     const { contacts, conversations } = this.#carriage
     const { person } = contacts.find(to)
@@ -72,12 +97,30 @@ export class RunningMessageApi implements MessageApi {
       ...(since === undefined ? {} : { since: parseEnvelopeId(since) }),
       ...(limit === undefined ? {} : { limit }),
     })
-    return messages.map((message) => this.#info(message))
+    return this.#shown(messages)
   }
 
   /** The name given here to a person. */
   petnameOf(person: PersonId): string | undefined {
     return this.#carriage.contacts.get(person)?.petname
+  }
+
+  /** What is given to somebody who asks was read by him. */
+  async #shown(messages: readonly MessageView[]): Promise<MessageInfo[]> {
+    await this.#carriage.conversations.reader.markRead(messages)
+    return messages.map((message) => this.#info(message))
+  }
+
+  #settings({ person, readReceipts, typing, lifetimeS, lifetimeBy }: ConversationSettings): ConversationInfo {
+    const petname = this.petnameOf(person)
+    return {
+      conversation: person,
+      ...(petname === undefined ? {} : { petname }),
+      readReceipts,
+      typing,
+      ttlS: lifetimeS,
+      ...(lifetimeBy === undefined ? {} : { ttlBy: lifetimeBy }),
+    }
   }
 
   #info(message: MessageView): MessageInfo {

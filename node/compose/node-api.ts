@@ -2,7 +2,7 @@
 
 import { isMeshError, MeshError } from '#mesh/errors'
 import { cardUri, safetyNumber } from '#mesh/identity'
-import { type Address, type DeviceId, parseAddress, parseDeviceId } from '#mesh/ids'
+import { type Address, type DeviceId, parseAddress, parseDeviceId, parseEnvelopeId } from '#mesh/ids'
 import type { Clock, Crypto } from '#mesh/ports'
 import type {
   BundleExported,
@@ -230,9 +230,13 @@ export class RunningNodeApi extends RunningMessageApi implements NodeApi {
     const kept = this.#kept
     this.#kept = undefined
     const events = this.#deps.feed.watch(signal, kept)
-    if (kept !== undefined) return yield* events // it holds their coming already
-    for (const { device, address } of this.#deps.network.host.peers()) yield { event: 'peer', device, up: true, address, ...this.personBehind(device) }
-    yield* events
+    // What was kept holds their coming already.
+    const here = kept === undefined ? this.#deps.network.host.peers() : []
+    for (const { device, address } of here) yield { event: 'peer', device, up: true, address, ...this.personBehind(device) }
+    for await (const event of events) {
+      yield event
+      if (event.event === 'message' && event.direction === 'in') await this.#deps.carriage.conversations.reader.markShown(parseEnvelopeId(event.id))
+    }
   }
 
   #meshOf(device: DeviceId): { mesh?: string } {

@@ -38,10 +38,14 @@ export function messageInfo(message: MessageView, self: PersonId, petnameOf: (pe
 }
 
 function richInfo(message: MessageView, self: PersonId, petnameOf: (person: PersonId) => string | undefined): Partial<MessageInfo> {
-  const { isEdited, isDeleted, reactions, inReplyTo, thread, mentions } = message
+  const { isEdited, isDeleted, reactions, inReplyTo, thread, mentions, isOnce, lifetimeS, endMs, readMs } = message
   return {
     ...(isEdited ? { edited: true } : {}),
     ...(isDeleted ? { deleted: true } : {}),
+    ...(isOnce ? { once: true } : {}),
+    ...(lifetimeS === undefined ? {} : { ttlS: lifetimeS }),
+    ...(endMs === undefined ? {} : { endsAt: timeText(endMs) }),
+    ...(readMs === undefined ? {} : { readAt: timeText(readMs) }),
     ...(reactions.length === 0 ? {} : { reactions: reactions.map(({ by, emoji }) => ({ by, ...named(petnameOf(by)), emoji })) }),
     ...(inReplyTo === undefined ? {} : { inReplyTo }),
     ...(thread === undefined ? {} : { thread }),
@@ -68,6 +72,12 @@ export function watchEvent(event: ConversationEvent, self: PersonId, petnameOf: 
       return { event: 'message', ...messageInfo(event.message, self, petnameOf) }
     case 'change':
       return { event: 'changed', change: event.change, ...messageInfo(event.message, self, petnameOf) }
+    case 'gone':
+      return { event: 'gone', id: event.id, conversation: event.person }
+    case 'typing':
+      return { event: 'typing', conversation: event.person, ...named(petnameOf(event.person)), on: event.isOn }
+    case 'lifetime':
+      return { event: 'ttl', conversation: event.person, ...named(petnameOf(event.person)), by: event.by, ttlS: event.seconds }
     case 'state':
       return { event: 'state', id: event.id, conversation: event.person, state: event.state, by: event.by }
     case 'request':

@@ -234,6 +234,11 @@ export type WatchEvent =
   | ({ event: 'message' } & MessageInfo)
   /** A message is not what it was: here as it is now. */
   | ({ event: 'changed'; change: MessageChangeKind } & MessageInfo)
+  /** A disappearing message is no longer here. */
+  | { event: 'gone'; id: string; conversation: string }
+  | { event: 'typing'; conversation: string; petname?: string; on: boolean }
+  /** The other side has said how long messages last; 0: for ever. */
+  | { event: 'ttl'; conversation: string; petname?: string; by: string; ttlS: number }
   | { event: 'state'; id: string; conversation: string; state: DeliveryState; by: string }
   | { event: 'request'; person: string; claimedName: string }
   | { event: 'contact'; person: string; petname?: string; verified: boolean }

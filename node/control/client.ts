@@ -17,8 +17,9 @@ import type {
   PeerInfo,
   WatchEvent,
 } from './api.ts'
+import { connectError, gone, timedOut } from './client-faults.ts'
 import { EventStream } from './event-stream.ts'
-import type { Amended, AmendParams, MessageApi, MessageInfo, SendParams, ThreadInfo } from './messages.ts'
+import type { Amended, AmendParams, ConversationInfo, MessageApi, MessageInfo, SendParams, ThreadInfo } from './messages.ts'
 import { findSocket } from './socket-path.ts'
 import { LineReader } from './socket-server.ts'
 import { fromWireError, isRecord } from './wire.ts'
@@ -150,6 +151,18 @@ export class ControlClient implements NodeApi {
   threads(params: { to: string }): Promise<ThreadInfo[]> {
     return this.#call('threads', params)
   }
+  read(params: AmendParams): Promise<MessageInfo> {
+    return this.#call('read', { ...params })
+  }
+  typing(params: { to: string; on: boolean }): Promise<{ told: boolean }> {
+    return this.#call('typing', params)
+  }
+  conversationGet(params: { who: string }): Promise<ConversationInfo> {
+    return this.#call('conversationGet', params)
+  }
+  conversationSet(params: Parameters<MessageApi['conversationSet']>[0]): Promise<ConversationInfo> {
+    return this.#call('conversationSet', params)
+  }
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {
     return this.#call('log', params)
   }
@@ -267,27 +280,4 @@ function parse(line: string): unknown {
     if (error instanceof SyntaxError) return undefined
     throw error
   }
-}
-
-function connectError(dataDir: string, cause: unknown): MeshError {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : 'ENOENT'
-  if (code === 'EACCES' || code === 'EPERM') {
-    return new MeshError('NODE_UNAUTHORIZED', `the node at ${dataDir} belongs to another user`, {
-      cause,
-      hint: 'run this as that user, or choose your own with --data',
-    })
-  }
-  return new MeshError('NODE_NOT_RUNNING', `no node is running on ${dataDir}`, {
-    ...(cause === undefined ? {} : { cause }),
-    detail: { data: dataDir },
-    hint: 'start one with `qpq up`, or say where its data is with --data',
-  })
-}
-
-function gone(): MeshError {
-  return new MeshError('NODE_NOT_RUNNING', 'the node has ended', { hint: 'start it again with `qpq up`' })
-}
-
-function timedOut(what: string, ms: number): MeshError {
-  return new MeshError('NODE_TIMEOUT', `${what} within ${ms / 1_000} s`, { hint: 'give it longer with --timeout SECONDS, or see its log' })
 }

@@ -17,6 +17,14 @@ export interface MessageApi {
   thread(params: AmendParams): Promise<MessageInfo[]>
   /** The threads of a conversation, the one that something was said in last at the end. */
   threads(params: { to: string }): Promise<ThreadInfo[]>
+  /** Reads one message; one that can be seen once is gone with that. */
+  read(params: AmendParams): Promise<MessageInfo>
+  /** Tells somebody that this person is typing, or no longer, if that is switched on; says whether it was told. */
+  typing(params: { to: string; on: boolean }): Promise<{ told: boolean }>
+  conversationGet(params: { who: string }): Promise<ConversationInfo>
+  /** \`ttlS\`: seconds after which messages go, 0 for never; the other side is told of it, and of nothing else. */
+  conversationSet(params: { who: string; readReceipts?: boolean; typing?: boolean; ttlS?: number }): Promise<ConversationInfo>
+  /** What this gives and what \`watch\` hands out counts as read. */
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]>
 }
 
@@ -27,6 +35,8 @@ export interface SendParams {
   bridge?: boolean
   /** A message of the thread that it belongs to, or one that begins a thread by that. */
   thread?: string
+  /** It can be seen once at the other side, by \`read\`, and is kept nowhere here. */
+  once?: boolean
 }
 
 /** The message that is meant: its id, the end of it, or `last`. */
@@ -34,6 +44,17 @@ export interface AmendParams {
   message: string
   /** The conversation it stands in; without one, ends of ids are looked for in all. */
   in?: string
+}
+
+export interface ConversationInfo {
+  conversation: string
+  petname?: string
+  readReceipts: boolean
+  typing: boolean
+  /** Seconds after reading, or after sending; 0: messages stay. */
+  ttlS: number
+  /** Who said so last. */
+  ttlBy?: string
 }
 
 export interface ThreadInfo {
@@ -54,11 +75,11 @@ export interface Amended {
 }
 
 /**
- * `delivered` is backed by the receiver's retraction receipt, `carried` by a custodian's custody receipt that
+ * `read` is backed by the word of who was written to, who may switch that off, and then it stays `delivered`. `delivered` is backed by the receiver's retraction receipt, `carried` by a custodian's custody receipt that
  * has not run out. `withdrawn`: taken back here before it was delivered; a copy that others carry may still
  * arrive, and then it is `delivered`.
  */
-export type DeliveryState = 'queued' | 'carried' | 'delivered' | 'expired' | 'withdrawn'
+export type DeliveryState = 'queued' | 'carried' | 'delivered' | 'read' | 'expired' | 'withdrawn'
 
 export interface MessageInfo {
   id: string
@@ -79,6 +100,14 @@ export interface MessageInfo {
   edited?: true
   /** Its author has taken it away; `text` is empty. */
   deleted?: true
+  /** It goes so many seconds after it was read, or after it was sent from here. */
+  ttlS?: number
+  /** When it goes here. */
+  endsAt?: string
+  /** It can be seen once, by \`read\`; \`text\` is empty. */
+  once?: true
+  /** When it was read here; only where something follows from it. */
+  readAt?: string
   /** In no order that means anything. */
   reactions?: Array<{ by: string; petname?: string; emoji: string }>
   /** The message that it answers; an id that no `log` shows when that one is not here. */
@@ -90,7 +119,7 @@ export interface MessageInfo {
 }
 
 /** What was done to a message. */
-export type MessageChangeKind = 'edited' | 'deleted' | 'reacted'
+export type MessageChangeKind = 'edited' | 'deleted' | 'reacted' | 'viewed'
 
 /**
  * What goes first where not everything can go, here and at everybody who carries it. `ephemeral` is now or
