@@ -1,6 +1,6 @@
 import { conversationLines, eventLines, printLines, usageError } from '#cli/output'
 import type { MessagePriority } from '#node/control'
-import type { Command, CommandContext } from './command.ts'
+import type { Argument, Command, CommandContext, Flag } from './command.ts'
 import type { Input } from './input.ts'
 import { looksOf, PLAIN_FLAG } from './looks.ts'
 import { textIn } from './text-in.ts'
@@ -13,6 +13,15 @@ const PRIORITIES: ReadonlyMap<string, MessagePriority> = new Map([
   ['ephemeral', 'ephemeral'],
 ])
 const TO = { name: 'to', summary: 'a petname or a full qpq1…' }
+const TO_FLAG: Flag = { name: 'to', value: 'WHO', summary: 'somebody else' }
+const TEXT: Argument = { name: 'text', summary: 'what you say; - takes it from standard input', isRest: true }
+const SEND_FLAGS: readonly Flag[] = [
+  { name: 'priority', value: 'PRIORITY', summary: 'critical, normal, low, or ephemeral (within two minutes or never)' },
+  { name: 'thread', value: 'ID', summary: 'in the thread of this message, or beginning one with it' },
+  { name: 'once', summary: 'can be seen once at the other side, by its `read`; a camera sees it all the same' },
+  { name: 'no-bridge', summary: 'nobody else hands it from one mesh to another' },
+  { name: 'bridge', summary: 'others may, whatever the configuration says' },
+]
 
 /** Commands about what is said. */
 export const MESSAGE_COMMANDS: readonly Command[] = [
@@ -20,14 +29,8 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     name: 'send',
     summary: 'write to somebody; delivered as soon as there is a way',
     example: "qpq send bob 'the soup is ready'",
-    arguments: [TO, { name: 'text', summary: 'what you say; - takes it from standard input', isRest: true }],
-    flags: [
-      { name: 'priority', value: 'PRIORITY', summary: 'critical, normal, low, or ephemeral (within two minutes or never)' },
-      { name: 'thread', value: 'ID', summary: 'in the thread of this message, or beginning one with it' },
-      { name: 'once', summary: 'can be seen once at the other side, by its `read`; a camera sees it all the same' },
-      { name: 'no-bridge', summary: 'nobody else hands it from one mesh to another' },
-      { name: 'bridge', summary: 'others may, whatever the configuration says' },
-    ],
+    arguments: [TO, TEXT],
+    flags: SEND_FLAGS,
     call: 'send',
     inPlace: 'send',
     run: send,
@@ -58,13 +61,25 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
   },
 ]
 
+/** `/say` at the prompt: as `send`, to whom one talks to, with what a plain line cannot say. */
+export const SAY_IN_PLACE: Command = {
+  name: 'send',
+  summary: 'say something to whom you talk to, with flags: --thread ID, --once, --priority …',
+  example: '/say --thread 3xFq9 pea soup',
+  arguments: [TEXT],
+  flags: [{ ...TO_FLAG, isConversation: true }, ...SEND_FLAGS],
+  call: 'send',
+  inPlace: 'say',
+  run: send,
+}
+
 async function send({ api, out, json, readText }: CommandContext, input: Input): Promise<void> {
   const text = await textIn(input, readText)
   const priority = priorityOf(input)
   const bridge = bridgeOf(input)
   const thread = input.value('thread')
   const answer = await api.send({
-    to: input.word('to'),
+    to: input.value('to') ?? input.word('to'),
     text,
     ...(priority === undefined ? {} : { priority }),
     ...(bridge === undefined ? {} : { bridge }),

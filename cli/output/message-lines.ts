@@ -96,6 +96,7 @@ function endOf(message: MessageInfo, { isRich }: Looks): Span[] {
 
 function quoteOf(message: MessageInfo): string {
   if (message.deleted === true) return `${whoSaid(message)}: (deleted)`
+  if (message.once === true && message.text === '') return `${whoSaid(message)}: (to be seen once)`
   const text = plain(withNames(message.text, namesIn(message)))
   return `${whoSaid(message)}: ${text.length > QUOTED ? `${text.slice(0, QUOTED)}…` : text}`
 }

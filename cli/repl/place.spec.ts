@@ -102,6 +102,39 @@ describe('the prompt', () => {
     assert.match(screen.at(-1) ?? '', /the other side is told/)
   })
 
+  it('says with flags what a plain line cannot', async () => {
+    const { api, type } = aPlace()
+    await type('/say hello')
+    await type('/to bob')
+    await type('/say --thread ABCDE pea soup')
+    await type('/say burn this --once')
+    assert.deepEqual(api.sent, [
+      { to: 'qpq1bob', text: 'pea soup', thread: 'ABCDE' },
+      { to: 'qpq1bob', text: 'burn this', once: true },
+    ])
+  })
+
+  it('has every command about messages in place, for whom one talks to', async () => {
+    const { screen, type } = aPlace()
+    await type('/to bob')
+    for (const line of [
+      '/log',
+      '/reply last x',
+      '/react last 👍',
+      '/edit last x',
+      '/delete last',
+      '/read last',
+      '/thread last',
+      '/threads',
+      '/set --typing on',
+      '/settings',
+    ]) {
+      screen.length = 0
+      await type(line)
+      assert.doesNotMatch(screen.join(''), /CLI_USAGE|NODE_PARAMS|MESH_/, line)
+    }
+  })
+
   it('sets the conversation that one is in, and says how it is set', async () => {
     const { screen, type } = aPlace()
     await type('/to bob')

@@ -1,10 +1,33 @@
 import assert from 'node:assert/strict'
+import { equalBytes } from '#mesh/codec'
 import { readReportBody } from '#mesh/content'
-import { type EnvelopeId, idBytes, messageIdOf } from '#mesh/ids'
+import { deriveHistoryKey } from '#mesh/identity'
+import { type EnvelopeId, idBytes, type MessageId, messageIdOf } from '#mesh/ids'
 import { TABLES } from '#mesh/store'
+import { fakeCrypto } from '../testing/fake-crypto.ts'
 import { forge } from '../testing/forger.ts'
 import { bring, carried, type MeshPerson, meetPeople, rest, rowsOf } from '../testing/mesh-people.ts'
+import { seededRandom } from '../testing/seeded-random.ts'
 import { isTo, refused, Stage, statesOf } from '../testing/stage.ts'
+import { History } from './history.ts'
+
+/** What the history holds of a message, as who has the key reads it. */
+async function keptText(of: MeshPerson, id: EnvelopeId): Promise<string | undefined> {
+  const { contacts, db, deviceSeed } = of
+  const history = new History({
+    crypto: fakeCrypto(),
+    random: seededRandom('x'),
+    historyKey: deriveHistoryKey(deviceSeed),
+    blind: (person) => contacts.blind(person),
+  })
+  return (await history.message(db, id))?.text
+}
+
+/** The name of a message behind its envelope's id. */
+async function nameOf(of: MeshPerson, id: EnvelopeId): Promise<MessageId> {
+  for await (const [key, value] of of.db.iterate(TABLES.content)) if (key[0] === 0 && equalBytes(value, idBytes(id))) return messageIdOf(key.subarray(1))
+  throw new Error('no name')
+}
 
 describe('reading', () => {
   let stage: Stage
@@ -67,11 +90,13 @@ describe('reading', () => {
     await carol.conversations.addContact(a.uri, undefined)
     await a.conversations.addContact(carol.uri, undefined)
     const id = await a.send(b, 'for bob')
-    for await (const [key, value] of a.db.iterate(TABLES.content)) {
-      if (key[0] === 0 && Buffer.from(value).equals(idBytes(id))) await forge(carol, a, { body: readReportBody([messageIdOf(key.subarray(1))]) })
-    }
+    await forge(carol, a, { body: readReportBody([await nameOf(a, id)]) })
     await rest(stage.clock)
     assert.deepEqual(statesOf(await a.log(b)), ['queued'])
+    await meet()
+    await forge(a, b, { body: readReportBody([await nameOf(a, id)]) })
+    await rest(stage.clock)
+    assert.deepEqual(statesOf(await b.log(a)), ['delivered'])
   })
 
   it('typing is told now or never, to who wants it as well, and leaves no row anywhere', async () => {
@@ -117,6 +142,7 @@ describe('reading', () => {
       both.map((one) => (one.status === 'fulfilled' ? one.value.text : 'refused')),
       ['burn this', 'refused'],
     )
+    assert.deepEqual([await keptText(a, id), await keptText(b, id)], ['', ''])
     await assert.rejects(a.conversations.amender.edit(id, 'again'), refused('MESH_MESSAGE_FOREIGN'))
     const again = await stage.restart(b)
     await assert.rejects(again.conversations.reader.read(id), refused('MESH_MESSAGE_UNKNOWN'))
@@ -196,6 +222,7 @@ describe('disappearing messages', () => {
       (await b.log(a)).map(({ text, missing }) => [text, missing]),
       [['stays', 0]],
     )
+    for await (const [key] of b.db.iterate(TABLES.content)) assert.notEqual(key[0], 1, 'an edit waits for what has gone')
   })
 
   it('survive a restart, and go on time after it', async () => {
