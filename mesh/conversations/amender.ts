@@ -35,7 +35,6 @@ export class Amender {
   async edit(id: EnvelopeId, typed: string): Promise<Amended> {
     assertText(typed)
     const text = linkMentions(typed, this.#deps.contacts)
-    assertText(text)
     return this.#amend(id, (row) => {
       const target = this.#ownOf(row)
       if (row.facts?.isOnce === true)

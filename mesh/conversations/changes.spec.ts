@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { equalBytes } from '#mesh/codec'
 import { type EnvelopeId, idBytes, type MessageId, messageIdOf } from '#mesh/ids'
-import { TABLES } from '#mesh/store'
+import { type Level, TABLES } from '#mesh/store'
 import { forge, replacing } from '../testing/forger.ts'
-import { bring, carried, type MeshPerson, meetPeople, rest } from '../testing/mesh-people.ts'
+import { memoryLevel } from '../testing/memory-store.ts'
+import { befriend, bring, carried, copyOf, type MeshPerson, meetPeople, rest } from '../testing/mesh-people.ts'
 import { isTo, refused, Stage, textsOf } from '../testing/stage.ts'
 import { MAX_WAITING_CHANGES } from './changes.ts'
 import type { MessageView } from './index.ts'
@@ -182,6 +183,49 @@ describe('messages that change others', () => {
     const [foreign] = await carried(b, isTo(b, 'receipt'))
     assert.ok(foreign !== undefined)
     await assert.rejects(b.conversations.send(b.contacts.find(a.keys.person), 'x', { replyTo: foreign.id }), refused('MESH_MESSAGE_UNKNOWN'))
+  })
+
+  it('find texts of programs from before there was content, which go by their envelopes', async () => {
+    const id = await forge(a, b, 'an old text')
+    await rest(stage.clock)
+    assert.equal((await only(b, a)).text, 'an old text')
+    await b.conversations.amender.react(id, '👍')
+    await forge(a, b, replacing(messageIdOf(idBytes(id)), 'a new text'))
+    await rest(stage.clock)
+    const again = await stage.restart(b)
+    const message = await only(again, a)
+    assert.deepEqual([message.text, message.isEdited, message.reactions.map(({ emoji }) => emoji)], ['a new text', true, ['👍']])
+  })
+
+  it('survive a power cut after any write: nothing is half done, and nothing comes twice', async () => {
+    const level = memoryLevel()
+    const c = await stage.start('carol', { level })
+    await befriend(stage.clock, a, c)
+    const cuts: Promise<Level>[] = []
+    const batch = level.batch.bind(level)
+    level.batch = async (...parameters: Parameters<typeof batch>) => {
+      await batch(...parameters)
+      cuts.push(copyOf(level))
+    }
+    const id = await a.send(c, 'one')
+    await a.conversations.amender.edit(id, 'two')
+    await a.conversations.amender.react(id, '👍')
+    const envelopes = await carried(a, isTo(c))
+    for (const { bytes } of [2, 0, 1].flatMap((i) => envelopes[i] ?? [])) {
+      await c.take(bytes, a)
+      await rest(stage.clock)
+    }
+    assert.ok(cuts.length >= 4)
+    for (const cut of cuts) {
+      const again = await stage.start('carol', { level: await cut })
+      for (const { bytes } of envelopes) await again.take(bytes, a)
+      await rest(stage.clock)
+      const log = await again.log(a)
+      assert.deepEqual(
+        log.map(({ text, reactions }) => [text, reactions.map(({ emoji }) => emoji)]),
+        [['two', ['👍']]],
+      )
+    }
   })
 
   it('are read at their receiver as often as they arrive: a repeated one changes nothing', async () => {

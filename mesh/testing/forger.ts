@@ -12,14 +12,18 @@ import { seededRandom } from './seeded-random.ts'
 const crypto = fakeCrypto()
 const random = seededRandom('forger')
 
-/** Seals whatever content a person's node would never write to another person, and gives it to the other one. */
-export async function forge(by: MeshPerson, to: MeshPerson, content: Omit<MimiContent, 'salt' | 'extensions'> & Partial<MimiContent>): Promise<EnvelopeId> {
+/** Seals whatever content a person's node would never write to another person, and gives it to the other one. A text is what programs from before contents wrote. */
+export async function forge(
+  by: MeshPerson,
+  to: MeshPerson,
+  forged: string | (Omit<MimiContent, 'salt' | 'extensions'> & Partial<MimiContent>),
+): Promise<EnvelopeId> {
   const { keys } = to
   const author = deriveAuthorSeed(by.deviceSeed, keys.person)
   const authorKey = crypto.ed25519PublicKey(author)
   const binding = bindAuthor(crypto, by.deviceSeed, authorKey, keys.inboxKey)
-  const said = { salt: random.bytes(16), extensions: new Map(), ...content }
-  const bytes = encodeMessage({ type: 'message', certificate: by.certificate, binding, seq: 1_000, parents: [], text: '', content: said, composedMs: 1 })
+  const said = typeof forged === 'string' ? { text: forged } : { text: '', content: { salt: random.bytes(16), extensions: new Map(), ...forged } }
+  const bytes = encodeMessage({ type: 'message', certificate: by.certificate, binding, seq: 1_000, parents: [], ...said, composedMs: 1 })
   const address = to.conversations.ownInbox
   const payload = sealBox({ crypto, random }, keys.sealKey, padPayload(bytes, SEALED_BOX_OVERHEAD), sealContext(authorKey, idBytes(address)))
   const envelope = signEnvelope(crypto, author, { priority: 'normal', kind: 'inbox', address, stamp: by.hlc.next(), lifetimeS: 3_600, payload })
