@@ -1,18 +1,20 @@
 /** What arrives and is no message of its own. Who said it is who signed, whatever the content says. */
-import { intentOf, type MimiContent } from '#mesh/content'
+import { intentOf, MAX_LIFETIME_S, type MimiContent } from '#mesh/content'
 import type { Envelope } from '#mesh/envelope'
 import type { MessageId, PersonId } from '#mesh/ids'
 import type { Transaction } from '#mesh/store'
 import type { Changes } from './changes.ts'
 import type { ConversationsDeps } from './deps.ts'
-import type { History } from './history.ts'
+import type { History, MessageRow } from './history.ts'
 import { nameOf, operationOf } from './said.ts'
 import type { SettingsTable } from './settings.ts'
+import type { Vanishing } from './vanishing.ts'
 
 interface AsidesParts {
   readonly history: History
   readonly changes: Changes
   readonly settings: SettingsTable
+  readonly vanishing: Vanishing
 }
 
 /** `shown`: a message like any other. `kept`: taken, its id is to be remembered. `passing`: of use for this moment only. */
@@ -20,10 +22,10 @@ export type Aside = 'shown' | 'kept' | 'passing'
 
 /** See the head of this file. */
 export class Asides {
-  readonly #deps: Pick<ConversationsDeps, 'self' | 'contacts' | 'habits'>
+  readonly #deps: Pick<ConversationsDeps, 'self' | 'contacts' | 'clock' | 'habits'>
   readonly #parts: AsidesParts
 
-  constructor(deps: Pick<ConversationsDeps, 'self' | 'contacts' | 'habits'>, parts: AsidesParts) {
+  constructor(deps: Pick<ConversationsDeps, 'self' | 'contacts' | 'clock' | 'habits'>, parts: AsidesParts) {
     this.#deps = deps
     this.#parts = parts
   }
@@ -60,6 +62,14 @@ export class Asides {
       case 'nothing':
         return 'kept'
     }
+  }
+
+  /** What is to go at a certain moment is dated when it arrives; what goes after reading, when it is read. */
+  begun(tx: Transaction, row: MessageRow, content: MimiContent | undefined): MessageRow {
+    const { expires } = content ?? {}
+    if (expires === undefined || expires.isRelative || row.facts === undefined) return row
+    const leftS = expires.timeS - Math.floor(this.#deps.clock.now() / 1_000)
+    return this.#parts.vanishing.begin(tx, { ...row, facts: { ...row.facts, lifetimeS: Math.min(Math.max(leftS, 1), MAX_LIFETIME_S) } })
   }
 
   /** Only the one who was written to can say that he has read it. */

@@ -70,7 +70,7 @@ export class Conversations implements Runnable {
     this.amender = new Amender(deps, this.#history, this.#changes, this.#composer)
     this.#outbox = new Outbox(deps, this.#history)
     this.#receipts = new Receipts(deps, this.#composer)
-    const asides = new Asides(deps, { history: this.#history, changes: this.#changes, settings: this.#settings })
+    const asides = new Asides(deps, { history: this.#history, changes: this.#changes, settings: this.#settings, vanishing: this.#vanishing })
     this.#inbox = new Inbox(deps, this.#history, this.#receipts, { changes: this.#changes, asides })
     this.#held = new Held(deps, this.#history)
     this.#views = new Views(deps, this.#history, this.#changes)

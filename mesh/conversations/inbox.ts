@@ -16,9 +16,9 @@ import { TABLES, type Transaction } from '#mesh/store'
 import type { Asides } from './asides.ts'
 import type { Changes } from './changes.ts'
 import type { ConversationsDeps } from './deps.ts'
+import { latestHeads } from './heads.ts'
 import type { History, MessageRow } from './history.ts'
 import { Lanes } from './lanes.ts'
-import { MAX_PARENTS } from './message.ts'
 import { type OpenedMessage, openMessage } from './opened.ts'
 import { Proven } from './proven.ts'
 import type { Receipts } from './receipts.ts'
@@ -233,24 +233,16 @@ export class Inbox implements Runnable {
     const stamp = await this.#history.place(tx, written, parents)
     const isShown = !isStranger && (await this.#history.isAllShown(tx, parents))
     const base = { id, stamp, direction: 'in', person, device, composedMs, parents, seq, state: 'delivered', by: '', isShown } as const
-    const row = await this.#changes.put(tx, { ...base, ...kept })
+    const row = await this.#changes.put(tx, this.#asides.begun(tx, { ...base, ...kept }, content.content))
     const conversation = await this.#history.conversation(tx, person)
     const heads = [...conversation.heads.filter((head) => !parents.includes(head)), id]
-    this.#history.putConversation(tx, person, { ...conversation, heads: await this.#latest(tx, heads) })
+    this.#history.putConversation(tx, person, { ...conversation, heads: await latestHeads(this.#history, tx, heads) })
     if (isShown) tx.emit({ kind: 'message-added', conversation: person, id, direction: 'in' })
     else tx.onCommit(() => this.onHeld?.(row))
   }
 
   /** Called after the commit with a message that is not shown yet. */
   onHeld: ((row: MessageRow) => void) | undefined
-
-  /** As many heads as a message can follow; the latest by stamp, as what comes late and out of order is rarely one. */
-  async #latest(tx: Transaction, heads: readonly EnvelopeId[]): Promise<readonly EnvelopeId[]> {
-    if (heads.length <= MAX_PARENTS) return heads
-    const rows = await Promise.all(heads.map((head) => this.#history.message(tx, head)))
-    const known = rows.filter((row) => row !== undefined).sort((a, b) => compareStamps(a.stamp, b.stamp))
-    return known.slice(-MAX_PARENTS).map(({ id }) => id)
-  }
 
   /**
    * A revocation: of somebody's device, or of one of ours by another of ours. It stays in the store, for

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { equalBytes } from '#mesh/codec'
-import { readReportBody } from '#mesh/content'
+import { readReportBody, textBody } from '#mesh/content'
 import { deriveHistoryKey } from '#mesh/identity'
 import { type EnvelopeId, idBytes, type MessageId, messageIdOf } from '#mesh/ids'
 import { TABLES } from '#mesh/store'
@@ -8,7 +8,7 @@ import { fakeCrypto } from '../testing/fake-crypto.ts'
 import { forge } from '../testing/forger.ts'
 import { bring, carried, type MeshPerson, meetPeople, rest, rowsOf } from '../testing/mesh-people.ts'
 import { seededRandom } from '../testing/seeded-random.ts'
-import { isTo, refused, Stage, statesOf } from '../testing/stage.ts'
+import { isTo, refused, Stage, statesOf, textsOf } from '../testing/stage.ts'
 import { History } from './history.ts'
 
 /** What the history holds of a message, as who has the key reads it. */
@@ -263,6 +263,18 @@ describe('disappearing messages', () => {
       await stage.clock.advance(11 * MINUTE)
       assert.equal((await a.log(b)).length, 0)
     }
+  })
+
+  it('that are to go at a certain moment go then, read or not', async () => {
+    const timeS = Math.floor(stage.clock.now() / 1_000) + 600
+    await forge(a, b, { body: textBody('the shop closes'), expires: { isRelative: false, timeS } })
+    await forge(a, b, { body: textBody('it has closed'), expires: { isRelative: false, timeS: 1_000 } })
+    await rest(stage.clock)
+    assert.equal((await b.log(a)).length, 2)
+    await stage.clock.advance(MINUTE)
+    assert.deepEqual(textsOf(await b.log(a)), ['the shop closes'])
+    await stage.clock.advance(10 * MINUTE)
+    assert.deepEqual(await b.log(a), [])
   })
 
   it('are not for a stranger to begin', async () => {
