@@ -49,8 +49,19 @@ const MAX_NAME_BYTES = 255
 const MAX_EXTENSION_DEPTH = 3
 const MAX_U32 = 0xffff_ffff
 
+/** What was written down once is not written again: a content is sealed and named by the same bytes. */
+const written = new WeakMap<MimiContent, Uint8Array>()
+
 /** The bytes that the id is a hash over. @throws MeshError `MESH_TEXT_INVALID` when they are too many */
 export function encodeContent(content: MimiContent): Uint8Array {
+  const known = written.get(content)
+  if (known !== undefined) return known
+  const bytes = encoded(content)
+  written.set(content, bytes)
+  return bytes
+}
+
+function encoded(content: MimiContent): Uint8Array {
   const { salt, replaces, topicId, expires, inReplyTo, extensions, body } = content
   const bytes = encode(
     [

@@ -139,6 +139,19 @@ describe('messages that change others', () => {
     assert.equal(await rowsIn(b), 0)
   })
 
+  it('wait through a restart', async () => {
+    const id = await a.send(b, 'one')
+    await a.conversations.amender.edit(id, 'two')
+    const [message, edit] = await carried(a, isTo(b))
+    assert.ok(message !== undefined && edit !== undefined)
+    await b.take(edit.bytes, a)
+    await rest(stage.clock)
+    b = await stage.restart(b)
+    await b.take(message.bytes, a)
+    await rest(stage.clock)
+    assert.deepEqual([b.shown(), await rowsIn(b)], [['two'], 0])
+  })
+
   it('are followed by nothing: one that is lost holds up no message after it', async () => {
     const id = await a.send(b, 'one')
     await meet()

@@ -35,6 +35,9 @@ export class Changes {
   readonly #deps: ChangesDeps
   readonly #history: History
   readonly #waiting: SealedTable<Operation>
+  /** Conversations in which something has waited since the start, and those that were looked at for what waited before it. */
+  readonly #waitedFor = new Set<PersonId>()
+  readonly #looked = new Set<PersonId>()
 
   constructor(deps: ChangesDeps, history: History) {
     this.#deps = deps
@@ -60,11 +63,7 @@ export class Changes {
     const key = concatBytes(REFERENCE, idBytes(ref))
     // A second envelope with the same content is a message of its own, but the name stays with the first one.
     if (row.facts !== undefined && (await tx.get(TABLES.content, key)) === undefined) tx.put(TABLES.content, key, idBytes(row.id))
-    const waited: Operation[] = []
-    for await (const [waitingKey, operation] of this.#waiting.entries(tx, under(concatBytes(this.#prefix(row.person), idBytes(ref))))) {
-      waited.push(operation)
-      this.#waiting.del(tx, copyBytes(waitingKey))
-    }
+    const waited = (await this.#mayWait(tx, row.person)) ? await this.#takeWaiting(tx, row.person, ref) : []
     let kept = row
     // What takes a reaction back comes after the reactions.
     for (const operation of waited.sort((one, other) => Number(one.intent.kind === 'unreact') - Number(other.intent.kind === 'unreact'))) {
@@ -72,6 +71,25 @@ export class Changes {
     }
     this.#history.put(tx, kept)
     return kept
+  }
+
+  /** Takes what waits for a message. */
+  async #takeWaiting(tx: Transaction, person: PersonId, on: MessageId): Promise<Operation[]> {
+    const waited: Operation[] = []
+    for await (const [key, operation] of this.#waiting.entries(tx, under(concatBytes(this.#prefix(person), idBytes(on))))) {
+      waited.push(operation)
+      this.#waiting.del(tx, copyBytes(key))
+    }
+    return waited
+  }
+
+  /** False when surely nothing waits in a conversation, which is nearly always: then no message has to look. */
+  async #mayWait(tx: Transaction, person: PersonId): Promise<boolean> {
+    if (this.#waitedFor.has(person)) return true
+    if (this.#looked.has(person)) return false
+    for await (const _ of tx.iterate(TABLES.content, { ...under(this.#prefix(person)), limit: 1 })) this.#waitedFor.add(person)
+    this.#looked.add(person)
+    return this.#waitedFor.has(person)
   }
 
   /** Joins the transaction that reads or writes an operation. */
@@ -118,6 +136,7 @@ export class Changes {
   }
 
   async #wait(tx: Transaction, person: PersonId, on: MessageId, operation: Operation): Promise<void> {
+    this.#waitedFor.add(person)
     const prefix = this.#prefix(person)
     const others: { key: Uint8Array; ms: number }[] = []
     for await (const [key, { stamp }] of this.#waiting.entries(tx, under(prefix))) others.push({ key: copyBytes(key), ms: stamp.ms })
