@@ -127,7 +127,7 @@ async function threads({ api, out, json, isInPlace }: CommandContext, input: Inp
     if (json) out.json(one)
     else out.line({ style: 'dim', text: `${clockTime(one.at)} …${one.thread.slice(-5)} ` }, one.text, { style: 'dim', text: `  ${one.messages} messages` })
   }
-  if (isInPlace && found.length === 0) out.line({ style: 'dim', text: 'no threads yet; /send NAME TEXT --thread ID begins one with a message' })
+  if (isInPlace && found.length === 0) out.line({ style: 'dim', text: 'no threads yet; /say --thread ID TEXT begins one with a message' })
 }
 
 function which(input: Input): AmendParams {
