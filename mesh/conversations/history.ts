@@ -7,16 +7,16 @@
  * clock that is years off hides neither its own messages nor everybody else's.
  */
 import { encode } from 'cborg'
-import { ByteReader, ByteWriter, concatBytes, copyBytes } from '#mesh/codec'
+import { ByteReader, ByteWriter, concatBytes, copyBytes, decodeCbor } from '#mesh/codec'
 import { compareStamps, type Stamp, stampAfter } from '#mesh/envelope'
 import { type DeviceId, ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes, type PersonId } from '#mesh/ids'
 import type { Crypto, Random } from '#mesh/ports'
 import { type Database, type Reader, type RowCodec, SealedTable, TABLES, type Transaction } from '#mesh/store'
 import type { Ordered } from './causal-order.ts'
-import { decodeCbor } from './cbor.ts'
+import { decodeFacts, encodeFacts, type Facts } from './facts.ts'
 
 /** How far an own message has come; `carried` is not kept, it follows from custody receipts. `withdrawn`: its author took it back, as far as he could. */
-export type KeptState = 'queued' | 'delivered' | 'expired' | 'withdrawn'
+export type KeptState = 'queued' | 'delivered' | 'expired' | 'withdrawn' | 'read'
 
 /** A message as it is kept. */
 export interface MessageRow {
@@ -38,6 +38,8 @@ export interface MessageRow {
   readonly isShown: boolean
   /** False on own messages that nobody may hand from one mesh to another. */
   readonly mayCross?: boolean
+  /** What it says beside its text and what was done to it; absent on texts of programs from before there was content. */
+  readonly facts?: Facts
 }
 
 /** What the next message of a conversation needs to know. */
@@ -53,7 +55,7 @@ interface IndexRow {
 }
 
 /** Order on disk; append only. */
-const STATES: readonly KeptState[] = ['queued', 'delivered', 'expired', 'withdrawn']
+const STATES: readonly KeptState[] = ['queued', 'delivered', 'expired', 'withdrawn', 'read']
 const STAMP_BYTES = 8
 /** First byte of keys in the table of conversations. */
 const CONVERSATION = Uint8Array.of(0)
@@ -104,6 +106,13 @@ export class History {
     if (row.isShown) tx.del(TABLES.conversations, unshownKey(row.id))
   }
 
+  /** Deletes a message; its id stays known. */
+  forget(tx: Transaction, row: MessageRow): void {
+    this.#messages.del(tx, this.#keyOf(row))
+    this.noteRequest(tx, row.id, row.person)
+    tx.del(TABLES.conversations, unshownKey(row.id))
+  }
+
   /** The message of an id. */
   async message(reader: Reader, id: EnvelopeId): Promise<MessageRow | undefined> {
     const entry = await this.#index.get(reader, indexKey(id))
@@ -146,10 +155,15 @@ export class History {
     return outline
   }
 
-  /** True when every one of these is here and was shown. */
+  /** True when every one of these is here and was shown, or was here and is gone. */
   async isAllShown(reader: Reader, ids: readonly EnvelopeId[]): Promise<boolean> {
-    for (const id of ids) if ((await this.message(reader, id))?.isShown !== true) return false
+    for (const id of ids) if ((await this.message(reader, id))?.isShown !== true && !(await this.#isGone(reader, id))) return false
     return true
+  }
+
+  async #isGone(reader: Reader, id: EnvelopeId): Promise<boolean> {
+    const entry = await this.#index.get(reader, indexKey(id))
+    return entry !== undefined && entry.key === undefined
   }
 
   /** Messages that have not been shown, of everybody. */
@@ -187,7 +201,8 @@ const messageCodec: RowCodec<MessageRow> = {
       STATES.indexOf(row.state),
       row.by,
       row.isShown,
-      ...(row.mayCross === false ? [false] : []),
+      ...(row.mayCross === false || row.facts !== undefined ? [row.mayCross !== false] : []),
+      ...(row.facts === undefined ? [] : [encodeFacts(row.facts)]),
     ]),
   decode(bytes) {
     const row = decodeCbor(bytes) as [
@@ -206,6 +221,7 @@ const messageCodec: RowCodec<MessageRow> = {
       string,
       boolean,
       boolean?,
+      Uint8Array?,
     ]
     return {
       id: envelopeIdOf(row[1]),
@@ -221,6 +237,7 @@ const messageCodec: RowCodec<MessageRow> = {
       by: row[12],
       isShown: row[13],
       ...(row[14] === false ? { mayCross: false } : {}),
+      ...(row[15] === undefined ? {} : { facts: decodeFacts(row[15]) }),
     }
   },
 }

@@ -80,6 +80,8 @@ export const ERROR_BLAME = {
   NODE_DISK_FULL: 'caller',
   NODE_STOPPED: 'caller',
   MESH_MLS_STATE: 'caller',
+  MESH_MESSAGE_UNKNOWN: 'caller',
+  MESH_MESSAGE_FOREIGN: 'caller',
 } as const satisfies Record<string, Blame>
 
 /** A bounded error code; see {@link ERROR_BLAME}. */

@@ -5,12 +5,9 @@ export type {
   BundleProgress,
   BundleStep,
   ContactInfo,
-  DeliveryState,
   DeviceInfo,
   DoctorFinding,
   DoctorReport,
-  MessageInfo,
-  MessagePriority,
   NodeApi,
   NodeIdentity,
   NodeStatus,
@@ -25,5 +22,6 @@ export type {
 } from './api.ts'
 export { ControlClient } from './client.ts'
 export { type DataLock, lockData, lockOwner } from './data-lock.ts'
+export type { Amended, AmendParams, ConversationInfo, DeliveryState, MessageApi, MessageInfo, MessagePriority, SendParams, ThreadInfo } from './messages.ts'
 export { type ControlAddress, ControlServer, type ControlServerDeps, type ControlServerOptions } from './server.ts'
 export { WatchFeed, type WatchQueue } from './watch-feed.ts'
