@@ -91,7 +91,7 @@ export class Conversations implements Runnable {
     try {
       await this.#outbox.settleExpired()
       await this.#repeatRevocations()
-      this.#running = await startAll([this.#vanishing, this.#held, this.#receipts, this.#inbox])
+      this.#running = await startAll([this.#vanishing, this.reader, this.#held, this.#receipts, this.#inbox])
     } catch (error) {
       await this.stop()
       throw error

@@ -72,6 +72,27 @@ describe('reading', () => {
     assert.equal((await b.log(a)).length, 2)
   })
 
+  it('is noted of what listeners were told, and fails nobody when the node has stopped', async () => {
+    await set(b, a, { readReceipts: true })
+    const ids = [await a.send(b, 'one'), await a.send(b, 'two')]
+    await meet()
+    for (const id of ids) b.conversations.reader.noteShown(id)
+    await rest(stage.clock)
+    await meet()
+    assert.deepEqual(statesOf(await a.log(b)), ['read', 'read'])
+    const last = await a.send(b, 'three')
+    await meet()
+    b.conversations.reader.noteShown(last)
+    const { reader } = b.conversations
+    b = await stage.restart(b)
+    assert.deepEqual(
+      (await b.log(a)).map(({ readMs }) => readMs === undefined),
+      [false, false, false],
+    )
+    reader.noteShown(last)
+    await rest(stage.clock)
+  })
+
   it('stays read whatever comes after, the receipt of arrival too', async () => {
     await set(b, a, { readReceipts: true })
     await a.send(b, 'one')

@@ -7,6 +7,7 @@ import type { Contact } from '#mesh/contacts'
 import { emptyBody, extensionsFor, MAX_LIFETIME_S, MAX_REPORTED, readReportBody } from '#mesh/content'
 import { isMeshError, MeshError } from '#mesh/errors'
 import type { EnvelopeId, MessageId, PersonId } from '#mesh/ids'
+import { Bell, type Runnable, spawn, type Task } from '#mesh/runtime'
 import type { Transaction } from '#mesh/store'
 import { unknown } from './amender.ts'
 import { refOf } from './changes.ts'
@@ -20,6 +21,9 @@ import type { MessageView, Views } from './views.ts'
 
 /** That somebody types is told again after this time at the earliest, ms: it is forgotten about as fast at the other side. */
 const TYPING_PAUSE_MS = 5_000
+
+/** Messages that may wait for being noted as read; what comes above is noted when it is read again. */
+const MAX_TOLD = 10_000
 
 /** How a conversation is set, and how it would be if nobody had set it. */
 export interface ConversationSettings {
@@ -50,9 +54,13 @@ type ReaderDeps = Pick<ConversationsDeps, 'db' | 'contacts' | 'clock' | 'log' | 
 type Shown = Pick<MessageView, 'id' | 'person' | 'direction' | 'isDeleted' | 'readMs' | 'lifetimeS' | 'isOnce'>
 
 /** See the head of this file. */
-export class Reader {
+export class Reader implements Runnable {
   readonly #deps: ReaderDeps
   readonly #parts: ReaderParts
+  /** Told to listeners and not noted yet. */
+  readonly #told: EnvelopeId[] = []
+  readonly #bell = new Bell()
+  #task: Task | undefined
   readonly #typing = new Map<PersonId, { readonly isOn: boolean; readonly atMs: number }>()
 
   constructor(deps: ReaderDeps, parts: ReaderParts) {
@@ -70,10 +78,43 @@ export class Reader {
     }
   }
 
-  /** The same of one message that a listener was told of. */
-  async markShown(id: EnvelopeId): Promise<void> {
-    const row = await this.#parts.history.message(this.#deps.db, id)
-    if (row !== undefined) await this.markRead([await this.#parts.views.of(row)])
+  /** The same of one message that a listener was told of, soon: whoever tells must not wait for the disk, nor fail with it. */
+  noteShown(id: EnvelopeId): void {
+    if (this.#told.length < MAX_TOLD) this.#told.push(id)
+    this.#bell.ring()
+  }
+
+  async start(): Promise<void> {
+    const { log } = this.#deps
+    this.#task = spawn(
+      (signal) => this.#run(signal),
+      (error) => log.error('it is no longer noted what was read', { error }),
+    )
+  }
+
+  /** Resolves when what was told until now is noted. */
+  async stop(): Promise<void> {
+    await this.#task?.stop()
+    await this.#noteTold()
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#bell.heard(signal)
+      await this.#noteTold()
+    }
+  }
+
+  async #noteTold(): Promise<void> {
+    while (this.#told.length > 0) {
+      try {
+        const rows = await Promise.all(this.#told.splice(0, MAX_REPORTED).map((id) => this.#parts.history.message(this.#deps.db, id)))
+        await this.markRead(await Promise.all(rows.filter((row) => row !== undefined).map((row) => this.#parts.views.of(row))))
+      } catch (error) {
+        if (!isMeshError(error)) throw error
+        this.#deps.log.warn('it could not be noted what was read', { error })
+      }
+    }
   }
 
   async #markRead(messages: readonly Shown[]): Promise<void> {

@@ -235,7 +235,7 @@ export class RunningNodeApi extends RunningMessageApi implements NodeApi {
     for (const { device, address } of here) yield { event: 'peer', device, up: true, address, ...this.personBehind(device) }
     for await (const event of events) {
       yield event
-      if (event.event === 'message' && event.direction === 'in') await this.#deps.carriage.conversations.reader.markShown(parseEnvelopeId(event.id))
+      if (event.event === 'message' && event.direction === 'in') this.#deps.carriage.conversations.reader.noteShown(parseEnvelopeId(event.id))
     }
   }
 
