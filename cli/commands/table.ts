@@ -6,6 +6,7 @@ import { CONTACT_COMMANDS, QR_IN_PLACE } from './contacts.ts'
 import { MESSAGE_COMMANDS } from './messages.ts'
 import { NODE_COMMANDS } from './node.ts'
 import { OUTBOX_COMMANDS } from './outbox.ts'
+import { SEARCH_COMMAND } from './search.ts'
 
 const UP_FLAGS: readonly Flag[] = [
   { name: 'name', value: 'NAME', summary: 'your name as others see it first' },
@@ -31,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   ...NODE_COMMANDS,
   ...CONTACT_COMMANDS,
   ...MESSAGE_COMMANDS,
+  SEARCH_COMMAND,
   ...OUTBOX_COMMANDS,
   ...BUNDLE_COMMANDS,
   {

@@ -10,6 +10,7 @@ import { MeshError } from '#mesh/errors'
 import { issueRevocation, type Revocation, readRevocation } from '#mesh/identity'
 import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
 import { type Runnable, startAll } from '#mesh/runtime'
+import { SearchIndex } from '#mesh/search'
 import type { Transaction } from '#mesh/store'
 import { causalOrder, type Ordered } from './causal-order.ts'
 import { Composer } from './composer.ts'
@@ -21,6 +22,7 @@ import { assertText } from './message.ts'
 import { Outbox } from './outbox.ts'
 import { type ConversationEvent, Presenter } from './presenter.ts'
 import { Receipts } from './receipts.ts'
+import { Search, type SearchResult } from './search.ts'
 import { type MessageView, Views } from './views.ts'
 
 /** Messages that `log` gives when nothing else is said, and at the most. */
@@ -38,12 +40,15 @@ export class Conversations implements Runnable {
   readonly #held: Held
   readonly #views: Views
   readonly #presenter: Presenter
+  readonly #search: Search
   #running: Pick<Runnable, 'stop'> | undefined
 
   constructor(deps: ConversationsDeps) {
     const { crypto, random, self, contacts } = deps
     this.#deps = deps
-    this.#history = new History({ crypto, random, historyKey: self.historyKey, blind: (person) => contacts.blind(person) })
+    const search = new SearchIndex(self.historyKey)
+    this.#history = new History({ crypto, random, historyKey: self.historyKey, blind: (person) => contacts.blind(person), search })
+    this.#search = new Search(deps, this.#history, search)
     this.#composer = new Composer(deps, this.#history)
     this.#outbox = new Outbox(deps, this.#history)
     this.#receipts = new Receipts(deps, this.#composer)
@@ -59,7 +64,7 @@ export class Conversations implements Runnable {
     try {
       await this.#outbox.settleExpired()
       await this.#repeatRevocations()
-      this.#running = await startAll([this.#held, this.#receipts, this.#inbox])
+      this.#running = await startAll([this.#search, this.#held, this.#receipts, this.#inbox])
     } catch (error) {
       await this.stop()
       throw error
@@ -145,6 +150,11 @@ export class Conversations implements Runnable {
     if (at < 0) throw new MeshError('NODE_PARAMS_INVALID', 'there is no such message in this conversation', { hint: 'Take an id that `qpq log` shows.' })
     const wanted = await Promise.all(rows.slice(at + 1, at + 1 + limit).map(({ id: wantedId }) => this.#history.message(db, wantedId)))
     return this.#viewsOf(wanted.filter((row) => row !== undefined))
+  }
+
+  /** Looks for words in what `log` shows, the newest first. @throws MeshError `MESH_SEARCH_INVALID`, `MESH_CONTACT_UNKNOWN`, `MESH_CONTACT_AMBIGUOUS` */
+  search(query: string, limit?: number): Promise<SearchResult> {
+    return this.#search.find(query, limit)
   }
 
   /** Whom an envelope in the outbox is for. */

@@ -4,6 +4,7 @@ import { type Envelope, expiryOf, MAX_RETRACTED_IDS, readRetraction } from '#mes
 import { deriveHistoryKey } from '#mesh/identity'
 import { type EnvelopeId, envelopeIdOf } from '#mesh/ids'
 import { silentLog } from '#mesh/ports'
+import { SearchIndex } from '#mesh/search'
 import type { EnvelopeStore } from '#mesh/store'
 import { type FakeClock, fakeClock, seededRandom } from '#mesh/testing'
 import { anArrival, anEnvelope } from '../testing/builders.ts'
@@ -66,7 +67,7 @@ describe('own receipts', () => {
     const historyKey = deriveHistoryKey(deviceSeed)
     const self = { keys, device, deviceSeed, certificate, card: () => certificate, historyKey }
     const deps = { ...person, crypto, random, clock, log: silentLog, self }
-    const history = new History({ crypto, random, historyKey, blind: (whom) => contacts.blind(whom) })
+    const history = new History({ crypto, random, historyKey, blind: (whom) => contacts.blind(whom), search: new SearchIndex(historyKey) })
     const receipts = new Receipts(deps, new Composer(deps, history))
     await receipts.start()
     running.push(receipts)

@@ -80,6 +80,8 @@ export const ERROR_BLAME = {
   NODE_DISK_FULL: 'caller',
   NODE_STOPPED: 'caller',
   MESH_MLS_STATE: 'caller',
+  MESH_SEARCH_INVALID: 'caller',
+  MESH_SEARCH_TOO_WIDE: 'caller',
 } as const satisfies Record<string, Blame>
 
 /** A bounded error code; see {@link ERROR_BLAME}. */

@@ -20,6 +20,7 @@ import type {
   OutboxFlushed,
   OutboxInfo,
   PeerInfo,
+  SearchAnswer,
   WatchEvent,
   WatchFeed,
   WatchQueue,
@@ -32,6 +33,7 @@ import type { Carriage } from './carriage.ts'
 import { flushOutbox } from './flush.ts'
 import type { Network } from './network.ts'
 import { clearOutbox, listOutbox } from './outbox.ts'
+import { searchAnswer } from './search.ts'
 import { contactInfo, messageInfo, timeText, viewsOfUs } from './views.ts'
 
 /** The parts that are asked. */
@@ -202,6 +204,10 @@ export class RunningNodeApi implements NodeApi {
       ...(limit === undefined ? {} : { limit }),
     })
     return messages.map((message) => messageInfo(message, this.#deps.secrets.person.person, (who) => this.petnameOf(who)))
+  }
+
+  async search({ query, limit }: { query: string; limit?: number }): Promise<SearchAnswer> {
+    return searchAnswer(await this.#deps.carriage.conversations.search(query, limit), this.#deps.secrets.person.person, (who) => this.petnameOf(who))
   }
 
   async outbox(): Promise<OutboxInfo[]> {

@@ -1,3 +1,5 @@
+import type { SearchApi } from './search-api.ts'
+
 /**
  * What a running node can be asked: the one table behind shell, in-place commands and scripts.
  *
@@ -5,7 +7,7 @@
  * name. Fields may be added; none changes its meaning. `node/compose` implements it, `ControlClient`
  * offers the same methods from another process.
  */
-export interface NodeApi {
+export interface NodeApi extends SearchApi {
   status(): Promise<NodeStatus>
   id(): Promise<NodeIdentity>
   peers(): Promise<PeerInfo[]>

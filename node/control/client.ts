@@ -20,6 +20,7 @@ import type {
   WatchEvent,
 } from './api.ts'
 import { EventStream } from './event-stream.ts'
+import type { SearchAnswer } from './search-api.ts'
 import { findSocket } from './socket-path.ts'
 import { LineReader } from './socket-server.ts'
 import { fromWireError, isRecord } from './wire.ts'
@@ -133,6 +134,9 @@ export class ControlClient implements NodeApi {
   }
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {
     return this.#call('log', params)
+  }
+  search(params: { query: string; limit?: number }): Promise<SearchAnswer> {
+    return this.#call('search', params)
   }
   outbox(): Promise<OutboxInfo[]> {
     return this.#call('outbox')

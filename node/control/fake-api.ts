@@ -52,6 +52,7 @@ export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
       return { id: `id${sent.length}`, conversation: 'qpq1bob', state: 'queued' }
     },
     log: async () => [],
+    search: async () => ({ messages: [] }),
     outbox: async () => [],
     outboxFlush: async () => ({ dialled: 0, reached: 0, peers: 0, waiting: 0 }),
     outboxClear: async () => ({ cleared: [], mayArrive: 0 }),

@@ -25,5 +25,6 @@ export type {
 } from './api.ts'
 export { ControlClient } from './client.ts'
 export { type DataLock, lockData, lockOwner } from './data-lock.ts'
+export type { SearchAnswer } from './search-api.ts'
 export { type ControlAddress, ControlServer, type ControlServerDeps, type ControlServerOptions } from './server.ts'
 export { WatchFeed, type WatchQueue } from './watch-feed.ts'

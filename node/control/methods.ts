@@ -74,6 +74,9 @@ const METHODS: Readonly<Record<MethodName, (raw: unknown) => Call>> = {
   log: method(z.strictObject({ to: who, since: z.string().max(128).optional(), limit: z.int().min(1).max(10_000).optional() }), (api, { to, since, limit }) =>
     api.log({ to, ...(since === undefined ? {} : { since }), ...(limit === undefined ? {} : { limit }) }),
   ),
+  search: method(z.strictObject({ query: z.string().min(1).max(2_048), limit: z.int().min(1).max(1_000).optional() }), (api, { query, limit }) =>
+    api.search({ query, ...(limit === undefined ? {} : { limit }) }),
+  ),
   outbox: method(none, (api) => api.outbox()),
   outboxFlush: method(z.strictObject({ to: who.optional(), timeoutMs: z.int().min(1).max(600_000).optional() }), (api, { to, timeoutMs }) =>
     api.outboxFlush({ ...(to === undefined ? {} : { to }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }),
