@@ -1,4 +1,4 @@
-import { eventLines, messageLines, printLines, usageError } from '#cli/output'
+import { alarmLines, eventLines, messageLines, printLines, usageError } from '#cli/output'
 import { MeshError } from '#mesh/errors'
 import type { MessagePriority } from '#node/control'
 import type { Command, CommandContext } from './command.ts'
@@ -93,6 +93,10 @@ async function log({ api, out, json, isInPlace }: CommandContext, input: Input):
     else printLines(out, messageLines(message))
   }
   if (isInPlace && messages.length === 0) out.line({ style: 'dim', text: 'nothing was said yet' })
+  if (json) return
+  const person = messages[0]?.conversation
+  const contact = (await api.contactList()).find((one) => one.person === person)
+  if (contact !== undefined) printLines(out, alarmLines(contact.alarms ?? [], contact.petname ?? contact.claimedName))
 }
 
 async function watch({ api, out, json, signal }: CommandContext): Promise<void> {

@@ -23,6 +23,7 @@ import { Outbox } from './outbox.ts'
 import { type ConversationEvent, Presenter } from './presenter.ts'
 import { Receipts } from './receipts.ts'
 import { Search, type SearchResult } from './search.ts'
+import { Verifying } from './verifying.ts'
 import { type MessageView, Views } from './views.ts'
 
 /** Messages that `log` gives when nothing else is said, and at the most. */
@@ -31,6 +32,8 @@ const MAX_LOG_LIMIT = 100_000
 
 /** See the head of this file. */
 export class Conversations implements Runnable {
+  /** Comparing pictures with contacts. */
+  readonly verifying: Verifying
   readonly #deps: ConversationsDeps
   readonly #history: History
   readonly #composer: Composer
@@ -52,7 +55,8 @@ export class Conversations implements Runnable {
     this.#composer = new Composer(deps, this.#history)
     this.#outbox = new Outbox(deps, this.#history)
     this.#receipts = new Receipts(deps, this.#composer)
-    this.#inbox = new Inbox(deps, this.#history, this.#receipts)
+    this.verifying = new Verifying(deps, this.#composer)
+    this.#inbox = new Inbox(deps, this.#history, this.#receipts, this.verifying)
     this.#held = new Held(deps, this.#history)
     this.#views = new Views(deps, this.#history)
     this.#presenter = new Presenter(deps, this.#history, this.#views, (id) => this.#afterExpiry(id))

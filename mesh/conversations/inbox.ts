@@ -20,6 +20,7 @@ import { MAX_PARENTS } from './message.ts'
 import { type OpenedMessage, openMessage } from './opened.ts'
 import { Proven } from './proven.ts'
 import type { Receipts } from './receipts.ts'
+import type { Verifying } from './verifying.ts'
 
 /** Pause after a failed write, ms. */
 const RETRY_MS = 5_000
@@ -35,6 +36,7 @@ export class Inbox implements Runnable {
   readonly #deps: ConversationsDeps
   readonly #history: History
   readonly #receipts: Receipts
+  readonly #verifying: Pick<Verifying, 'take'>
   readonly #counters: Record<string, number> = {}
   readonly #lanes: Lanes
   readonly #proven: Proven
@@ -47,12 +49,13 @@ export class Inbox implements Runnable {
   #task: Task | undefined
   #unsubscribe: (() => void) | undefined
 
-  constructor(deps: ConversationsDeps, history: History, receipts: Receipts) {
+  constructor(deps: ConversationsDeps, history: History, receipts: Receipts, verifying: Pick<Verifying, 'take'>) {
     this.#deps = deps
     this.#lanes = new Lanes(deps)
     this.#proven = new Proven(deps.crypto)
     this.#history = history
     this.#receipts = receipts
+    this.#verifying = verifying
   }
 
   /** What was read and what was dropped, by reason. */
@@ -197,7 +200,7 @@ export class Inbox implements Runnable {
     const { person, device } = certificate
     if (contacts.isRevoked(person, device)) return this.#consume(tx, envelope, 'MESH_DEVICE_REVOKED')
     if (person === self.keys.person || (await this.#history.has(tx, envelope.id))) return this.#consume(tx, envelope, 'duplicate')
-    const writer = await contacts.noteWriter(tx, person, envelope.author, card)
+    const writer = await contacts.noteWriter(tx, { person, device }, envelope.author, card)
     if (writer === 'blocked') return this.#consume(tx, envelope, writer)
     if (typeof writer === 'string') return this.#wait(tx, envelope, writer)
     const isStranger = writer.state !== 'contact'
@@ -209,6 +212,7 @@ export class Inbox implements Runnable {
     }
     if (content.type === 'message') await this.#keep(tx, envelope, { content, certificate, card }, isStranger)
     else this.#history.noteRequest(tx, envelope.id, person)
+    if (content.step !== undefined && !isStranger) await this.#verifying.take(tx, { person, device }, content.step)
     const meta = this.#deps.store.meta(envelope.id, tx)
     if (meta !== undefined) this.#receipts.add(tx, meta)
     this.#consume(tx, envelope, 'read')

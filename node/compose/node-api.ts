@@ -1,7 +1,7 @@
 /** What a running node answers: a thin layer over its parts, without a decision of its own. */
 
 import { isMeshError, MeshError } from '#mesh/errors'
-import { cardUri, safetyNumber } from '#mesh/identity'
+import { cardUri } from '#mesh/identity'
 import { type Address, type DeviceId, type PersonId, parseAddress, parseDeviceId, parseEnvelopeId } from '#mesh/ids'
 import type { Clock, Crypto } from '#mesh/ports'
 import type {
@@ -21,6 +21,8 @@ import type {
   OutboxInfo,
   PeerInfo,
   SearchAnswer,
+  Verification,
+  VerifyParams,
   WatchEvent,
   WatchFeed,
   WatchQueue,
@@ -34,6 +36,7 @@ import { flushOutbox } from './flush.ts'
 import type { Network } from './network.ts'
 import { clearOutbox, listOutbox } from './outbox.ts'
 import { searchAnswer } from './search.ts'
+import { verifyContact } from './verify.ts'
 import { contactInfo, messageInfo, timeText, viewsOfUs } from './views.ts'
 
 /** The parts that are asked. */
@@ -151,11 +154,9 @@ export class RunningNodeApi implements NodeApi {
     return { card: cardUri(who === undefined ? carriage.card() : carriage.contacts.find(who).card) }
   }
 
-  async contactVerify({ who, confirm }: { who: string; confirm?: boolean }): Promise<{ person: string; safetyNumber: string; verified: boolean }> {
-    const { carriage, secrets } = this.#deps
-    let contact = carriage.contacts.find(who)
-    if (confirm === true) contact = await carriage.db.transaction((tx) => carriage.contacts.update(tx, contact.person, { verified: true }))
-    return { person: contact.person, safetyNumber: safetyNumber(secrets.person.person, contact.person), verified: contact.verified }
+  contactVerify(params: VerifyParams): Promise<Verification> {
+    const { carriage, secrets, crypto } = this.#deps
+    return verifyContact({ carriage, crypto, self: secrets.person.person }, params)
   }
 
   async contactBlock({ who, unblock }: { who: string; unblock?: boolean }): Promise<ContactInfo> {

@@ -23,6 +23,7 @@ import { EventStream } from './event-stream.ts'
 import type { SearchAnswer } from './search-api.ts'
 import { findSocket } from './socket-path.ts'
 import { LineReader } from './socket-server.ts'
+import type { Verification, VerifyParams } from './trust-api.ts'
 import { fromWireError, isRecord } from './wire.ts'
 
 /** The largest answer taken, in characters: a log of 10,000 long messages stays below. */
@@ -117,8 +118,8 @@ export class ControlClient implements NodeApi {
   contactCard(params: { who?: string }): Promise<{ card: string }> {
     return this.#call('contactCard', params)
   }
-  contactVerify(params: { who: string; confirm?: boolean }): Promise<{ person: string; safetyNumber: string; verified: boolean }> {
-    return this.#call('contactVerify', params)
+  contactVerify(params: VerifyParams): Promise<Verification> {
+    return this.#call('contactVerify', { ...params })
   }
   contactBlock(params: { who: string; unblock?: boolean }): Promise<ContactInfo> {
     return this.#call('contactBlock', params)

@@ -39,7 +39,13 @@ export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
     contactAdd: async ({ as }) => ({ person: 'qpq1bob', claimedName: 'bob', verified: false, state: 'contact', ...(as === undefined ? {} : { petname: as }) }),
     contactList: async () => fake.contacts,
     contactCard: async () => ({ card: 'qpq://c/abc' }),
-    contactVerify: async () => ({ person: 'qpq1bob', safetyNumber: Array(12).fill('12345').join(' '), verified: false }),
+    contactVerify: async () => ({
+      person: 'qpq1bob',
+      safetyNumber: Array(12).fill('12345').join(' '),
+      verified: false,
+      code: 'qpq://v/abc',
+      comparison: { state: 'none' },
+    }),
     contactBlock: async ({ who }) => {
       throw new MeshError('MESH_CONTACT_UNKNOWN', `there is no contact "${who}"`, { hint: 'see contact list', detail: { candidates: 0 } })
     },

@@ -55,8 +55,17 @@ const METHODS: Readonly<Record<MethodName, (raw: unknown) => Call>> = {
   contactAdd: method(z.strictObject({ card: who, as: who.optional() }), (api, { card, as }) => api.contactAdd({ card, ...(as === undefined ? {} : { as }) })),
   contactList: method(none, (api) => api.contactList()),
   contactCard: method(z.strictObject({ who: who.optional() }), (api, params) => api.contactCard(params.who === undefined ? {} : { who: params.who })),
-  contactVerify: method(z.strictObject({ who, confirm: z.boolean().optional() }), (api, params) =>
-    api.contactVerify({ who: params.who, ...(params.confirm === undefined ? {} : { confirm: params.confirm }) }),
+  contactVerify: method(
+    z.strictObject({
+      who,
+      confirm: z.boolean().optional(),
+      emoji: z.boolean().optional(),
+      reject: z.boolean().optional(),
+      scan: z.string().max(1_024).optional(),
+      acknowledge: z.boolean().optional(),
+    }),
+    (api, { scan, confirm = false, emoji = false, reject = false, acknowledge = false, ...params }) =>
+      api.contactVerify({ ...params, confirm, emoji, reject, acknowledge, ...(scan === undefined ? {} : { scan }) }),
   ),
   contactBlock: method(z.strictObject({ who, unblock: z.boolean().optional() }), (api, params) =>
     api.contactBlock({ who: params.who, ...(params.unblock === undefined ? {} : { unblock: params.unblock }) }),
