@@ -6,6 +6,7 @@ import { CONTACT_COMMANDS, QR_IN_PLACE } from './contacts.ts'
 import { MESSAGE_COMMANDS } from './messages.ts'
 import { NODE_COMMANDS } from './node.ts'
 import { OUTBOX_COMMANDS } from './outbox.ts'
+import { PRIVACY_COMMAND } from './privacy.ts'
 import { SEARCH_COMMAND } from './search.ts'
 
 const UP_FLAGS: readonly Flag[] = [
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   ...MESSAGE_COMMANDS,
   SEARCH_COMMAND,
   ...OUTBOX_COMMANDS,
+  PRIVACY_COMMAND,
   ...BUNDLE_COMMANDS,
   {
     name: 'help',

@@ -4,6 +4,7 @@ import { isMeshError, MeshError } from '#mesh/errors'
 import { cardUri } from '#mesh/identity'
 import { type Address, type DeviceId, type PersonId, parseAddress, parseDeviceId, parseEnvelopeId } from '#mesh/ids'
 import type { Clock, Crypto } from '#mesh/ports'
+import type { NodeOptions } from '#node/config'
 import type {
   BundleExported,
   BundleExportParams,
@@ -20,6 +21,7 @@ import type {
   OutboxFlushed,
   OutboxInfo,
   PeerInfo,
+  PrivacyReport,
   SearchAnswer,
   Verification,
   VerifyParams,
@@ -35,6 +37,7 @@ import type { Carriage } from './carriage.ts'
 import { flushOutbox } from './flush.ts'
 import type { Network } from './network.ts'
 import { clearOutbox, listOutbox } from './outbox.ts'
+import { gatherPrivacy } from './privacy.ts'
 import { searchAnswer } from './search.ts'
 import { verifyContact } from './verify.ts'
 import { contactInfo, messageInfo, timeText, viewsOfUs } from './views.ts'
@@ -51,6 +54,7 @@ export interface NodeApiDeps {
   /** What happened so far, for the first who watches. */
   readonly kept?: WatchQueue
   readonly startedAt: number
+  readonly options: NodeOptions
   /** Ends the node soon. */
   readonly end: () => void
 }
@@ -131,6 +135,10 @@ export class RunningNodeApi implements NodeApi {
       quic: host.transports['quic'] === 'on',
       folders: this.#deps.sneakernet.folders,
     })
+  }
+
+  privacy(): Promise<PrivacyReport> {
+    return gatherPrivacy(this.#deps)
   }
 
   async down(): Promise<Record<string, never>> {

@@ -1,3 +1,4 @@
+import type { PrivacyApi } from './privacy-api.ts'
 import type { SearchApi } from './search-api.ts'
 import type { TrustAlarmInfo, TrustApi, TrustEvent } from './trust-api.ts'
 
@@ -8,7 +9,7 @@ import type { TrustAlarmInfo, TrustApi, TrustEvent } from './trust-api.ts'
  * name. Fields may be added; none changes its meaning. `node/compose` implements it, `ControlClient`
  * offers the same methods from another process.
  */
-export interface NodeApi extends SearchApi, TrustApi {
+export interface NodeApi extends PrivacyApi, SearchApi, TrustApi {
   status(): Promise<NodeStatus>
   id(): Promise<NodeIdentity>
   peers(): Promise<PeerInfo[]>

@@ -20,6 +20,7 @@ import type {
   WatchEvent,
 } from './api.ts'
 import { EventStream } from './event-stream.ts'
+import type { PrivacyReport } from './privacy-api.ts'
 import type { SearchAnswer } from './search-api.ts'
 import { findSocket } from './socket-path.ts'
 import { LineReader } from './socket-server.ts'
@@ -105,6 +106,9 @@ export class ControlClient implements NodeApi {
   }
   doctor(): Promise<DoctorReport> {
     return this.#call('doctor')
+  }
+  privacy(): Promise<PrivacyReport> {
+    return this.#call('privacy')
   }
   down(): Promise<Record<string, never>> {
     return this.#call('down')

@@ -35,6 +35,7 @@ export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
     id: async () => ({ person: 'qpq1me', device: '12D3KooWfake', name: 'alice', card: 'qpq://c/abc' }),
     peers: async () => [],
     doctor: async () => ({ healthy: true, findings: [] }),
+    privacy: async () => ({ settings: [], views: [] }),
     down: async () => ({}),
     contactAdd: async ({ as }) => ({ person: 'qpq1bob', claimedName: 'bob', verified: false, state: 'contact', ...(as === undefined ? {} : { petname: as }) }),
     contactList: async () => fake.contacts,

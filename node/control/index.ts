@@ -25,6 +25,7 @@ export type {
 } from './api.ts'
 export { ControlClient } from './client.ts'
 export { type DataLock, lockData, lockOwner } from './data-lock.ts'
+export type { PrivacyReport, PrivacySetting, PrivacyView } from './privacy-api.ts'
 export type { SearchAnswer } from './search-api.ts'
 export { type ControlAddress, ControlServer, type ControlServerDeps, type ControlServerOptions } from './server.ts'
 export type { TrustAlarmInfo, Verification, VerifyParams } from './trust-api.ts'

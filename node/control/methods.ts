@@ -51,6 +51,7 @@ const METHODS: Readonly<Record<MethodName, (raw: unknown) => Call>> = {
   id: method(none, (api) => api.id()),
   peers: method(none, (api) => api.peers()),
   doctor: method(none, (api) => api.doctor()),
+  privacy: method(none, (api) => api.privacy()),
   down: method(none, (api) => api.down()),
   contactAdd: method(z.strictObject({ card: who, as: who.optional() }), (api, { card, as }) => api.contactAdd({ card, ...(as === undefined ? {} : { as }) })),
   contactList: method(none, (api) => api.contactList()),
