@@ -28,6 +28,8 @@ export interface Flag {
   readonly value?: string
   /** May be given several times. */
   readonly isMany?: boolean
+  /** In place, the current conversation stands here when nothing is typed. */
+  readonly isConversation?: boolean
 }
 
 /** What a command gets to work with. */

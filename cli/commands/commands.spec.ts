@@ -133,6 +133,7 @@ describe('commands', () => {
     ]
     const text = await run('outbox', fakeApi({ outbox: async () => rows }))
     assert.match(text, / somebody carries it\n/)
+    assert.match(text, /no longer promised: carried by …cccccccc until /)
     assert.match(text, / waits here, given out 2× since the node started, and nobody promises to carry it\n/)
   })
 
@@ -158,11 +159,17 @@ describe('commands', () => {
         return { cleared: ['one', 'two', 'three'], mayArrive: 2 }
       },
     })
-    await assert.rejects(run('outbox clear bob', api), usage(/take back 3 messages\? \(others have 2 of the 3, and they may arrive\).*--yes does it/))
+    await assert.rejects(
+      run('outbox clear bob', api),
+      usage(/take back 3 messages\? \(others may have 2 of the 3, and what they have may arrive\).*--yes does it/),
+    )
     assert.deepEqual(asked, [{ which: 'bob', dryRun: true }])
     assert.equal(await run('outbox clear bob', api, async () => false), '')
     assert.equal(asked.length, 2)
-    assert.match(await run('outbox clear bob', api, async () => true), /^took back 3 messages \(others have 2 of the 3, and they may still arrive\)\n$/)
+    assert.match(
+      await run('outbox clear bob', api, async () => true),
+      /^took back 3 messages \(others may have 2 of the 3, and what they have may still arrive\)\n$/,
+    )
     assert.deepEqual(asked.slice(-1), [{ which: 'bob' }])
     assert.deepEqual(JSON.parse(await run('outbox clear --yes --json', api)), { cleared: ['one', 'two', 'three'], mayArrive: 2 })
     assert.deepEqual(asked.slice(-1), [{}])

@@ -1,11 +1,10 @@
-import { alarmLines, eventLines, messageLines, printLines, usageError } from '#cli/output'
-import { MeshError } from '#mesh/errors'
+import { alarmLines, conversationLines, eventLines, printLines, usageError } from '#cli/output'
 import type { MessagePriority } from '#node/control'
-import type { Command, CommandContext } from './command.ts'
+import type { Argument, Command, CommandContext, Flag } from './command.ts'
 import type { Input } from './input.ts'
+import { looksOf, PLAIN_FLAG } from './looks.ts'
+import { textIn } from './text-in.ts'
 
-/** `MAX_TEXT_BYTES` of conversations, which are not loaded for this: more characters are too many bytes in any script, and no request. */
-const MAX_TEXT_CHARACTERS = 32_768
 const PRIORITIES: ReadonlyMap<string, MessagePriority> = new Map([
   ['critical', 'critical'],
   ['normal', 'normal'],
@@ -14,6 +13,15 @@ const PRIORITIES: ReadonlyMap<string, MessagePriority> = new Map([
   ['ephemeral', 'ephemeral'],
 ])
 const TO = { name: 'to', summary: 'a petname or a full qpq1…' }
+const TO_FLAG: Flag = { name: 'to', value: 'WHO', summary: 'somebody else' }
+const TEXT: Argument = { name: 'text', summary: 'what you say; - takes it from standard input', isRest: true }
+const SEND_FLAGS: readonly Flag[] = [
+  { name: 'priority', value: 'PRIORITY', summary: 'critical, normal, low, or ephemeral (within two minutes or never)' },
+  { name: 'thread', value: 'ID', summary: 'in the thread of this message, or beginning one with it' },
+  { name: 'once', summary: 'can be seen once at the other side, by its `read`; a camera sees it all the same' },
+  { name: 'no-bridge', summary: 'nobody else hands it from one mesh to another' },
+  { name: 'bridge', summary: 'others may, whatever the configuration says' },
+]
 
 /** Commands about what is said. */
 export const MESSAGE_COMMANDS: readonly Command[] = [
@@ -21,12 +29,8 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     name: 'send',
     summary: 'write to somebody; delivered as soon as there is a way',
     example: "qpq send bob 'the soup is ready'",
-    arguments: [TO, { name: 'text', summary: 'what you say; - takes it from standard input', isRest: true }],
-    flags: [
-      { name: 'priority', value: 'PRIORITY', summary: 'critical, normal, low, or ephemeral (within two minutes or never)' },
-      { name: 'no-bridge', summary: 'nobody else hands it from one mesh to another' },
-      { name: 'bridge', summary: 'others may, whatever the configuration says' },
-    ],
+    arguments: [TO, TEXT],
+    flags: SEND_FLAGS,
     call: 'send',
     inPlace: 'send',
     run: send,
@@ -39,6 +43,7 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     flags: [
       { name: 'since', value: 'ID', summary: 'only what follows this message' },
       { name: 'limit', value: 'N', summary: 'at most the last N messages' },
+      PLAIN_FLAG,
     ],
     call: 'log',
     inPlace: 'log',
@@ -49,23 +54,38 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     summary: 'what happens, live, until you stop it',
     example: 'qpq watch --json',
     arguments: [],
-    flags: [],
+    flags: [PLAIN_FLAG],
     call: 'watch',
     isLong: true,
     run: watch,
   },
 ]
 
+/** `/say` at the prompt: as `send`, to whom one talks to, with what a plain line cannot say. */
+export const SAY_IN_PLACE: Command = {
+  name: 'send',
+  summary: 'say something to whom you talk to, with flags: --thread ID, --once, --priority …',
+  example: '/say --thread 3xFq9 pea soup',
+  arguments: [TEXT],
+  flags: [{ ...TO_FLAG, isConversation: true }, ...SEND_FLAGS],
+  call: 'send',
+  inPlace: 'say',
+  run: send,
+}
+
 async function send({ api, out, json, readText }: CommandContext, input: Input): Promise<void> {
-  const typed = input.word('text')
-  const text = typed === '-' ? (await readText()).replace(/\n$/, '') : typed
-  if (text.length > MAX_TEXT_CHARACTERS)
-    throw new MeshError('MESH_TEXT_INVALID', `the text has ${text.length} characters, and a message holds ${MAX_TEXT_CHARACTERS} bytes`, {
-      hint: 'send it in parts',
-    })
+  const text = await textIn(input, readText)
   const priority = priorityOf(input)
   const bridge = bridgeOf(input)
-  const answer = await api.send({ to: input.word('to'), text, ...(priority === undefined ? {} : { priority }), ...(bridge === undefined ? {} : { bridge }) })
+  const thread = input.value('thread')
+  const answer = await api.send({
+    to: input.value('to') ?? input.word('to'),
+    text,
+    ...(priority === undefined ? {} : { priority }),
+    ...(bridge === undefined ? {} : { bridge }),
+    ...(thread === undefined ? {} : { thread }),
+    ...(input.isSet('once') ? { once: true } : {}),
+  })
   if (json) out.json(answer)
 }
 
@@ -88,10 +108,8 @@ async function log({ api, out, json, isInPlace }: CommandContext, input: Input):
   const since = input.value('since')
   const limit = input.number('limit', 1, 10_000)
   const messages = await api.log({ to: input.word('to'), ...(since === undefined ? {} : { since }), ...(limit === undefined ? {} : { limit }) })
-  for (const message of messages) {
-    if (json) out.json(message)
-    else printLines(out, messageLines(message))
-  }
+  if (json) for (const message of messages) out.json(message)
+  else printLines(out, conversationLines(messages, looksOf(out, input)))
   if (isInPlace && messages.length === 0) out.line({ style: 'dim', text: 'nothing was said yet' })
   if (json) return
   const person = messages[0]?.conversation
@@ -99,9 +117,10 @@ async function log({ api, out, json, isInPlace }: CommandContext, input: Input):
   if (contact !== undefined) printLines(out, alarmLines(contact.alarms ?? [], contact.petname ?? contact.claimedName))
 }
 
-async function watch({ api, out, json, signal }: CommandContext): Promise<void> {
+async function watch({ api, out, json, signal }: CommandContext, input: Input): Promise<void> {
+  const looks = looksOf(out, input)
   for await (const event of api.watch(signal)) {
     if (json) out.json(event)
-    else printLines(out, eventLines(event))
+    else printLines(out, eventLines(event, undefined, looks))
   }
 }

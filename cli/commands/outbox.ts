@@ -62,7 +62,8 @@ function chainOf(custody: OutboxInfo['custody'], from: string | undefined): stri
   return custody
     .filter((one) => one.from === from)
     .flatMap(({ device, until, hops }) => {
-      const said = from === undefined ? 'carried by' : 'handed on to'
+      const isOver = Date.parse(until) <= Date.now()
+      const said = `${isOver ? 'no longer promised: ' : ''}${from === undefined ? 'carried by' : 'handed on to'}`
       return [`${'  '.repeat(hops)}${said} ${shortId(device)} until ${clockTime(until)}`, ...chainOf(custody, device)]
     })
 }
@@ -117,6 +118,6 @@ function messages(count: number): string {
 
 function warning(count: number, mayArrive: number, may: string): string {
   if (mayArrive === 0) return ''
-  const some = mayArrive === count ? (count === 1 ? 'others have it' : `others have all ${count}`) : `others have ${mayArrive} of the ${count}`
-  return ` (${some}, and they ${may} arrive)`
+  const some = mayArrive === count ? (count === 1 ? 'others may have it' : `others may have all ${count}`) : `others may have ${mayArrive} of the ${count}`
+  return ` (${some}, and what they have ${may} arrive)`
 }

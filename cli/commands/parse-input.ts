@@ -27,6 +27,10 @@ export function parseInput(command: Command, typed: readonly string[], options: 
     if (before !== undefined && flag.value !== undefined && flag.isMany !== true) throw usageError(`--${flag.name} was given twice`, help)
     flags.set(flag.name, [...(before ?? []), value])
   }
+  const { conversation } = options
+  for (const { name, isConversation } of command.flags) {
+    if (isConversation === true && conversation !== undefined && !flags.has(name)) flags.set(name, [conversation])
+  }
   return new Input(flags.has('help') ? new Map() : placeWords(command, words, options.conversation, help), flags)
 }
 

@@ -1,9 +1,11 @@
 import { usageError } from '#cli/output'
 import { nearest } from '#node/config'
+import { AMEND_COMMANDS } from './amend.ts'
 import { BUNDLE_COMMANDS } from './bundles.ts'
 import type { Command, Flag } from './command.ts'
 import { CONTACT_COMMANDS, QR_IN_PLACE } from './contacts.ts'
-import { MESSAGE_COMMANDS } from './messages.ts'
+import { CONVERSATION_COMMANDS } from './conversation.ts'
+import { MESSAGE_COMMANDS, SAY_IN_PLACE } from './messages.ts'
 import { NODE_COMMANDS } from './node.ts'
 import { OUTBOX_COMMANDS } from './outbox.ts'
 import { PRIVACY_COMMAND } from './privacy.ts'
@@ -34,6 +36,8 @@ export const COMMANDS: readonly Command[] = [
   ...CONTACT_COMMANDS,
   ...MESSAGE_COMMANDS,
   SEARCH_COMMAND,
+  ...AMEND_COMMANDS,
+  ...CONVERSATION_COMMANDS,
   ...OUTBOX_COMMANDS,
   PRIVACY_COMMAND,
   ...BUNDLE_COMMANDS,
@@ -49,7 +53,7 @@ export const COMMANDS: readonly Command[] = [
 ]
 
 /** The commands that make sense at the prompt. */
-export const IN_PLACE: readonly Command[] = [...COMMANDS, QR_IN_PLACE].filter((command) => command.inPlace !== undefined)
+export const IN_PLACE: readonly Command[] = [...COMMANDS, QR_IN_PLACE, SAY_IN_PLACE].filter((command) => command.inPlace !== undefined)
 
 /** Finds the command at the start of `typed`, and what follows it. @throws MeshError `CLI_USAGE` with the nearest name */
 export function findCommand(typed: readonly string[]): { command: Command; rest: string[] } {

@@ -1,34 +1,7 @@
-import type { MessageInfo, TrustAlarmInfo, WatchEvent } from '#node/control'
-import { plainLines, type Sink, type Span } from './sink.ts'
-
-/** The end of a long id, enough for people to tell a few apart. */
-export function shortId(id: string): string {
-  return id.length <= 12 ? id : `…${id.slice(-8)}`
-}
-
-/** What people call somebody: the petname they gave, else the end of the id. */
-export function callName(who: { petname?: string | undefined; person?: string | undefined; device?: string }): string {
-  return who.petname ?? (who.person === undefined ? `device ${shortId(who.device ?? '')}` : shortId(who.person))
-}
-
-/** Local time of day, with the date when it was not today. */
-export function clockTime(at: string, now: Date = new Date()): string {
-  const date = new Date(at)
-  if (Number.isNaN(date.getTime())) return '--:--'
-  const time = `${two(date.getHours())}:${two(date.getMinutes())}`
-  return date.toDateString() === now.toDateString() ? time : `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${time}`
-}
-
-function two(value: number): string {
-  return String(value).padStart(2, '0')
-}
-
-/** A duration for people: 42 s, 5 min, 3 h, 2 days. */
-export function duration(seconds: number): string {
-  if (seconds < 90) return `${Math.round(seconds)} s`
-  if (seconds < 5_400) return `${Math.round(seconds / 60)} min`
-  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`
-}
+import type { TrustAlarmInfo, WatchEvent } from '#node/control'
+import { changeLines, type Looks, messageLines } from './message-lines.ts'
+import { callName, clockTime, duration, shortId } from './names.ts'
+import type { Sink, Span } from './sink.ts'
 
 /** Bytes for people, in powers of ten as disks are sold. */
 export function size(bytes: number): string {
@@ -36,33 +9,19 @@ export function size(bytes: number): string {
   return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
 }
 
-/** One message; its further lines are indented, so that a text cannot pass for somebody else's line. */
-export function messageLines(message: MessageInfo): Span[][] {
-  const own = message.direction === 'out'
-  const who = own ? 'you' : (message.fromPetname ?? shortId(message.from))
-  const state: Span[] = message.state === undefined ? [] : ['  ', { style: message.state === 'expired' ? 'bad' : 'dim', text: `(${message.state})` }]
-  const lines: Span[][] = []
-  if (message.missing !== undefined && message.missing > 0) {
-    lines.push([{ style: 'dim', text: `      ${message.missing} earlier ${message.missing === 1 ? 'message is' : 'messages are'} still on the way` }])
-  }
-  const [first = '', ...more] = plainLines(message.text)
-  lines.push([
-    { style: 'dim', text: `${clockTime(message.at)} ` },
-    { style: own ? 'bold' : 'name', text: `${who}: ` },
-    first,
-    ...(more.length === 0 ? state : []),
-  ])
-  more.forEach((text, i) => {
-    lines.push([{ style: 'dim', text: '      | ' }, text, ...(i === more.length - 1 ? state : [])])
-  })
-  return lines
-}
-
 /** What a live event looks like. `accept` is how a request is accepted where this is read. */
-export function eventLines(event: WatchEvent, accept = 'qpq contact add'): Span[][] {
+export function eventLines(event: WatchEvent, accept = 'qpq contact add', looks: Looks = {}): Span[][] {
   switch (event.event) {
     case 'message':
-      return messageLines(event)
+      return messageLines(event, looks)
+    case 'changed':
+      return changeLines(event, looks)
+    case 'gone':
+      return [] // what has gone leaves no trace on the screen either
+    case 'typing':
+      return event.on ? [[{ style: 'dim', text: `      ${callName({ petname: event.petname, person: event.conversation })} is typing` }]] : []
+    case 'ttl':
+      return [[{ style: 'dim', text: `      ${callName({ petname: event.petname, person: event.conversation })}: ${lastingOf(event.ttlS)}` }]]
     case 'state':
       return [[{ style: event.state === 'expired' ? 'bad' : 'dim', text: `      message ${shortId(event.id)} is ${event.state}` }]]
     case 'request':
@@ -117,6 +76,11 @@ export function alarmLines(alarms: readonly TrustAlarmInfo[], name: string): Spa
     { style: 'bad', text: `  ALARM ${clockTime(at)}: ${alarmSentence(kind, name)}${device === undefined ? '' : ` (${shortId(device)})`}` },
   ])
   return [...lines, [{ style: 'dim', text: `  ask ${name}, then: qpq contact verify ${name} --acknowledge, or verify anew` }]]
+}
+
+/** How long messages last, in words. */
+export function lastingOf(ttlS: number): string {
+  return ttlS === 0 ? 'messages no longer disappear' : `messages disappear ${duration(ttlS)} after they were read`
 }
 
 /** An address without the device, which is named beside it. */

@@ -16,6 +16,7 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   NODE_NOT_RUNNING: EXIT.notRunning,
   MESH_CONTACT_UNKNOWN: EXIT.notFound,
   MESH_CONTACT_AMBIGUOUS: EXIT.notFound,
+  MESH_MESSAGE_UNKNOWN: EXIT.notFound,
   NODE_METHOD_UNKNOWN: EXIT.notFound,
   NODE_FILE_MISSING: EXIT.notFound,
   NODE_TIMEOUT: EXIT.timedOut,

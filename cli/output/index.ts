@@ -1,4 +1,6 @@
-export { alarmLines, callName, clockTime, duration, eventLines, messageLines, placeOf, printLines, shortId, size } from './events.ts'
+export { alarmLines, eventLines, lastingOf, placeOf, printLines, size } from './events.ts'
 export { EXIT, exitCodeOf, failureLine, usageError } from './failure.ts'
+export { conversationLines, type Looks, messageLines } from './message-lines.ts'
+export { callName, clockTime, duration, shortId } from './names.ts'
 export { ProgressLine } from './progress.ts'
 export { jsonLine, plain, plainLines, Sink, type Span, type Style, type Writable } from './sink.ts'

@@ -1,4 +1,5 @@
-import { duration, size } from './events.ts'
+import { size } from './events.ts'
+import { duration } from './names.ts'
 import type { Writable } from './sink.ts'
 
 const BAR_CHARACTERS = 24

@@ -8,7 +8,7 @@
  */
 
 /** How a piece of a line looks on a terminal. */
-export type Style = 'bold' | 'dim' | 'good' | 'bad' | 'name' | 'hit'
+export type Style = 'bold' | 'dim' | 'good' | 'bad' | 'name' | 'italic' | 'struck' | 'code' | 'link' | 'mention' | 'hit'
 
 /** A piece of a line: plain text, or text with a style. */
 export type Span = string | { readonly style: Style; readonly text: string }
@@ -20,7 +20,19 @@ export interface Writable {
   readonly columns?: number
 }
 
-const CODES: Readonly<Record<Style, string>> = { bold: '1', dim: '2', good: '32', bad: '31', name: '36', hit: '7' }
+const CODES: Readonly<Record<Style, string>> = {
+  bold: '1',
+  dim: '2',
+  good: '32',
+  bad: '31',
+  name: '36',
+  italic: '3',
+  struck: '9',
+  code: '33',
+  link: '4',
+  mention: '1;35',
+  hit: '7',
+}
 
 // Controls (C0, DEL, C1); bidi marks, embeddings, overrides and isolates; line and paragraph separators;
 // byte order mark, interlinear annotations, tag characters and variation selectors beyond emoji style.

@@ -76,6 +76,98 @@ describe('the prompt', () => {
     assert.match(screen.at(-1) ?? '', /did you mean \/bundle export\?/)
   })
 
+  it('takes the messages of whom one talks to', async () => {
+    const { api, screen, type } = aPlace()
+    const asked: unknown[] = []
+    api.reply = async (params) => {
+      asked.push(params)
+      return { id: 'reply', conversation: 'qpq1bob', state: 'queued' }
+    }
+    api.react = async (params) => {
+      asked.push(params)
+      return { id: 'react', message: 'm', state: 'queued' }
+    }
+    await type('/reply last no')
+    await type('/to bob')
+    await type('/reply last on my way')
+    await type('/react ABCDE 👍 --undo')
+    await type('/reply ABCDE there --in carol')
+    assert.deepEqual(asked, [
+      { message: 'last', text: 'no' },
+      { message: 'last', text: 'on my way', in: 'qpq1bob' },
+      { message: 'ABCDE', emoji: '👍', undo: true, in: 'qpq1bob' },
+      { message: 'ABCDE', text: 'there', in: 'carol' },
+    ])
+    await type('/delete last')
+    assert.match(screen.at(-1) ?? '', /the other side is told/)
+  })
+
+  it('says with flags what a plain line cannot', async () => {
+    const { api, type } = aPlace()
+    await type('/say hello')
+    await type('/to bob')
+    await type('/say --thread ABCDE pea soup')
+    await type('/say burn this --once')
+    assert.deepEqual(api.sent, [
+      { to: 'qpq1bob', text: 'pea soup', thread: 'ABCDE' },
+      { to: 'qpq1bob', text: 'burn this', once: true },
+    ])
+  })
+
+  it('has every command about messages in place, for whom one talks to', async () => {
+    const { screen, type } = aPlace()
+    await type('/to bob')
+    for (const line of [
+      '/log',
+      '/reply last x',
+      '/react last 👍',
+      '/edit last x',
+      '/delete last',
+      '/read last',
+      '/thread last',
+      '/threads',
+      '/set --typing on',
+      '/settings',
+    ]) {
+      screen.length = 0
+      await type(line)
+      assert.doesNotMatch(screen.join(''), /CLI_USAGE|NODE_PARAMS|MESH_/, line)
+    }
+  })
+
+  it('sets the conversation that one is in, and says how it is set', async () => {
+    const { screen, type } = aPlace()
+    await type('/to bob')
+    await type('/set --ttl 1d --read-receipts on')
+    assert.match(screen.join(''), /bob is told what you have read\n.*\nmessages disappear 24 h after/)
+    await type('/set --ttl 3')
+    assert.match(screen.at(-1) ?? '', /no time that messages can last/)
+    await type('/set')
+    assert.match(screen.at(-1) ?? '', /nothing was said.*`\/settings`/)
+    await type('/set --ttl off')
+    await type('/settings')
+    assert.equal(screen.at(-1), 'messages stay\n')
+  })
+
+  it('tells whom one talks to that something is typed, and nobody what commands are', async () => {
+    const { api, place, type } = aPlace()
+    const told: unknown[] = []
+    api.typing = async (params) => {
+      told.push(params)
+      return { told: true }
+    }
+    await place.typing('hello')
+    await type('/to bob')
+    await place.typing('/quit')
+    await place.typing('hel')
+    await place.typing('')
+    await place.typing('')
+    assert.deepEqual(told, [
+      { to: 'qpq1bob', on: true },
+      { to: 'qpq1bob', on: false },
+    ])
+  })
+
   it('gives advice in commands that can be typed here', async () => {
     const { api, screen, type } = aPlace()
     api.send = async () => {

@@ -7,7 +7,7 @@
  */
 import { type CommandContext, IN_PLACE, parseInput, printHelpInPlace } from '#cli/commands'
 import { eventLines, failureLine, plain, printLines, type Sink, shortId, usageError } from '#cli/output'
-import { MeshError } from '#mesh/errors'
+import { isMeshError, MeshError } from '#mesh/errors'
 import { nearest } from '#node/config'
 import type { NodeApi, ReadyEvent, WatchEvent } from '#node/control'
 import { splitWords } from './words.ts'
@@ -24,6 +24,7 @@ export class Place {
   readonly #deps: PlaceDeps
   /** Verified people about whom something changed. */
   readonly #alarmed = new Set<string>()
+  #isTyping = false
   #current: { person: string; name: string } | undefined
 
   constructor(deps: PlaceDeps) {
@@ -50,7 +51,20 @@ export class Place {
     if (event.event === 'message' && event.direction === 'out') return
     if (event.event === 'state' && event.state === 'queued') return
     if (event.event === 'trust' && ALARMS.has(event.what)) this.#alarmed.add(event.person)
-    printLines(this.#deps.out, eventLines(event, '/add'))
+    printLines(this.#deps.out, eventLines(event, '/add', { isRich: this.#deps.out.isTerminal }))
+  }
+
+  /** Something is being typed: who is talked to is told so, if the node wants that. Never rejects. */
+  async typing(line: string): Promise<void> {
+    const isOn = line.trim() !== '' && !/^\s*\/(?!\/)/.test(line)
+    const to = this.#current?.person
+    if (to === undefined || (isOn === this.#isTyping && !isOn)) return
+    this.#isTyping = isOn
+    try {
+      await this.#deps.api.typing({ to, on: isOn })
+    } catch (error) {
+      if (!isMeshError(error)) throw error // it is of no use to say what nobody asked for
+    }
   }
 
   /** Takes one line; `leave` ends the node. Never rejects: what went wrong is shown. */
@@ -69,6 +83,7 @@ export class Place {
 
   async #say(text: string): Promise<void> {
     if (this.#current === undefined) throw usageError('nothing was sent: nobody is addressed', '/to NAME chooses whom you talk to')
+    this.#isTyping = false
     await this.#deps.api.send({ to: this.#current.person, text })
   }
 

@@ -8,6 +8,9 @@ import { Place } from './place.ts'
 /** Lines kept for the arrow keys; they live in memory only, since they are what was said. */
 const HISTORY_LINES = 200
 
+/** How often the node is told that somebody types, ms. */
+const TYPING_MS = 3_000
+
 /** A line editor at the bottom and everything else above it. */
 export interface Terminal {
   /** Writes above the line that is being typed, which stays as it is. */
@@ -36,6 +39,14 @@ export async function openTerminal(node: RunningNode, streams: { input: NodeJS.R
   const live = spawn(async (signal) => {
     for await (const event of node.api.watch(AbortSignal.any([signal, ended.signal]))) place.show(event)
   }, fail)
+  let toldMs = 0
+  input.on('keypress', () => {
+    // The node tells the other side every few seconds at most; here only needless calls are spared.
+    const nowMs = performance.now()
+    if (nowMs - toldMs < TYPING_MS && lines.line !== '') return
+    toldMs = nowMs
+    void place.typing(lines.line)
+  })
   const left = converse(lines, place, ended.signal)
   return {
     print: above.write,

@@ -5,6 +5,7 @@
  * never touches a link: what it stores is carried by others, what arrives waits for it in the inbox queue.
  */
 import type { Contact } from '#mesh/contacts'
+import { extensionsFor, type MimiContent, textBody } from '#mesh/content'
 import { addressOfKey, MAX_LIFETIME_S, signEnvelope } from '#mesh/envelope'
 import { MeshError } from '#mesh/errors'
 import { issueRevocation, type Revocation, readRevocation } from '#mesh/identity'
@@ -12,17 +13,26 @@ import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
 import { type Runnable, startAll } from '#mesh/runtime'
 import { SearchIndex } from '#mesh/search'
 import type { Transaction } from '#mesh/store'
+import { Amender, unknown } from './amender.ts'
+import { Asides } from './asides.ts'
 import { causalOrder, type Ordered } from './causal-order.ts'
+import { Changes, refOf } from './changes.ts'
 import { Composer } from './composer.ts'
 import type { ConversationsDeps, SendOptions } from './deps.ts'
+import { topicOf } from './facts.ts'
 import { Held } from './held.ts'
 import { History, type MessageRow } from './history.ts'
 import { Inbox } from './inbox.ts'
+import { linkMentions } from './mentions.ts'
 import { assertText } from './message.ts'
 import { Outbox } from './outbox.ts'
 import { type ConversationEvent, Presenter } from './presenter.ts'
+import { Reader } from './reader.ts'
 import { Receipts } from './receipts.ts'
 import { Search, type SearchResult } from './search.ts'
+import { SettingsTable } from './settings.ts'
+import { type Thread, Threads } from './threads.ts'
+import { Vanishing } from './vanishing.ts'
 import { Verifying } from './verifying.ts'
 import { type MessageView, Views } from './views.ts'
 
@@ -36,29 +46,51 @@ export class Conversations implements Runnable {
   readonly verifying: Verifying
   readonly #deps: ConversationsDeps
   readonly #history: History
+  readonly #changes: Changes
+  readonly #settings: SettingsTable
+  readonly #vanishing: Vanishing
   readonly #composer: Composer
   readonly #outbox: Outbox
   readonly #inbox: Inbox
   readonly #receipts: Receipts
   readonly #held: Held
   readonly #views: Views
+  readonly #threads: Threads
   readonly #presenter: Presenter
   readonly #search: Search
+  /** What one does to messages that were written. */
+  readonly amender: Amender
+  /** What follows from reading, and how conversations are set. */
+  readonly reader: Reader
   #running: Pick<Runnable, 'stop'> | undefined
 
   constructor(deps: ConversationsDeps) {
     const { crypto, random, self, contacts } = deps
     this.#deps = deps
     const search = new SearchIndex(self.historyKey)
-    this.#history = new History({ crypto, random, historyKey: self.historyKey, blind: (person) => contacts.blind(person), search })
-    this.#search = new Search(deps, this.#history, search)
-    this.#composer = new Composer(deps, this.#history)
+    const sealing = { crypto, random, historyKey: self.historyKey, blind: (person: PersonId) => contacts.blind(person) }
+    this.#history = new History({ ...sealing, search })
+    this.#changes = new Changes({ ...sealing, self: self.keys.person }, this.#history)
+    this.#settings = new SettingsTable(sealing)
+    this.#vanishing = new Vanishing(deps, this.#history)
+    this.#composer = new Composer(deps, this.#history, this.#changes, this.#vanishing)
+    this.amender = new Amender(deps, this.#history, this.#changes, this.#composer)
     this.#outbox = new Outbox(deps, this.#history)
     this.#receipts = new Receipts(deps, this.#composer)
     this.verifying = new Verifying(deps, this.#composer)
-    this.#inbox = new Inbox(deps, this.#history, this.#receipts, this.verifying)
+    const asides = new Asides(deps, { history: this.#history, changes: this.#changes, settings: this.#settings, vanishing: this.#vanishing })
+    this.#inbox = new Inbox(deps, this.#history, this.#receipts, { changes: this.#changes, asides, verifying: this.verifying })
     this.#held = new Held(deps, this.#history)
-    this.#views = new Views(deps, this.#history)
+    this.#views = new Views(deps, this.#history, this.#changes)
+    this.#search = new Search(deps, this.#history, search, this.#views)
+    this.reader = new Reader(deps, {
+      history: this.#history,
+      composer: this.#composer,
+      settings: this.#settings,
+      vanishing: this.#vanishing,
+      views: this.#views,
+    })
+    this.#threads = new Threads(deps.db, this.#history, this.#views)
     this.#presenter = new Presenter(deps, this.#history, this.#views, (id) => this.#afterExpiry(id))
     this.#inbox.onHeld = (row) => this.#held.add(row)
   }
@@ -68,7 +100,7 @@ export class Conversations implements Runnable {
     try {
       await this.#outbox.settleExpired()
       await this.#repeatRevocations()
-      this.#running = await startAll([this.#search, this.#held, this.#receipts, this.#inbox])
+      this.#running = await startAll([this.#search, this.#vanishing, this.reader, this.#held, this.#receipts, this.#inbox])
     } catch (error) {
       await this.stop()
       throw error
@@ -130,7 +162,14 @@ export class Conversations implements Runnable {
   async send(contact: Contact, text: string, options: SendOptions = {}): Promise<{ id: EnvelopeId; conversation: PersonId; state: 'queued' }> {
     assertText(text)
     const { priority = 'normal', mayCross = this.#deps.mayCross ?? true } = options
-    const { id } = await this.#deps.db.transaction((tx) => this.#composer.message(tx, this.#current(contact), text, { priority, mayCross }))
+    const body = textBody(linkMentions(text, this.#deps.contacts))
+    const { id } = await this.#deps.db.transaction(async (tx) => {
+      const refers = await this.#refersTo(tx, contact, options)
+      const { lifetime } = await this.#settings.of(tx, contact.person)
+      const expires = lifetime === undefined || lifetime.seconds === 0 ? {} : { expires: { isRelative: true, timeS: lifetime.seconds } }
+      const extensions = extensionsFor({ once: options.isOnce === true })
+      return this.#composer.message(tx, this.#current(contact), { extensions, body, ...refers, ...expires }, { priority, mayCross })
+    })
     return { id, conversation: contact.person, state: 'queued' }
   }
 
@@ -161,6 +200,16 @@ export class Conversations implements Runnable {
     return this.#search.find(query, limit)
   }
 
+  /** The messages of the thread that a message stands in or has begun, in causal order. */
+  thread(person: PersonId, id: EnvelopeId): Promise<MessageView[]> {
+    return this.#threads.messages(person, id)
+  }
+
+  /** The threads of a conversation, the one that something was said in last at the end. */
+  threads(person: PersonId): Promise<Thread[]> {
+    return this.#threads.list(person)
+  }
+
   /** Whom an envelope in the outbox is for. */
   personOf(id: EnvelopeId): Promise<PersonId | undefined> {
     return this.#history.personOf(this.#deps.db, id)
@@ -182,6 +231,22 @@ export class Conversations implements Runnable {
   /** Hears what happens, after it is durable. Returns how to stop listening. */
   subscribe(listener: (event: ConversationEvent) => void): () => void {
     return this.#presenter.subscribe(listener)
+  }
+
+  /** What a message answers, and the thread it stands in: that of what it answers, or the one that is named. */
+  async #refersTo(tx: Transaction, { person }: Contact, { replyTo, thread }: SendOptions): Promise<Pick<MimiContent, 'inReplyTo' | 'topicId'>> {
+    const named = async (id: EnvelopeId): Promise<MessageRow> => {
+      const row = await this.#history.message(tx, id)
+      if (row?.person !== person) throw unknown()
+      return row
+    }
+    const answered = replyTo === undefined ? undefined : await named(replyTo)
+    const begun = thread === undefined ? undefined : await named(thread)
+    const topic = begun === undefined ? answered?.facts?.thread : (begun.facts?.thread ?? refOf(begun))
+    return {
+      ...(answered === undefined ? {} : { inReplyTo: refOf(answered) }),
+      ...(topic === undefined ? {} : { topicId: topicOf(topic) }),
+    }
   }
 
   /** The contact as it is now: the caller looked it up a while ago. */

@@ -1,7 +1,7 @@
 import type { Contacts } from '#mesh/contacts'
 import type { HybridClock, Priority } from '#mesh/envelope'
 import type { PersonKeys } from '#mesh/identity'
-import type { DeviceId } from '#mesh/ids'
+import type { DeviceId, EnvelopeId } from '#mesh/ids'
 import type { Intake } from '#mesh/intake'
 import type { Clock, Crypto, Log, Random } from '#mesh/ports'
 import type { CustodyLedger } from '#mesh/routing'
@@ -33,6 +33,8 @@ export interface ConversationsDeps {
   readonly hlc: HybridClock
   readonly log: Log
   readonly self: Self
+  /** What is told to others unless a conversation is set otherwise; nothing without a word. */
+  readonly habits?: { readonly readReceipts: boolean; readonly typing: boolean }
   /** False: what is written here may not be handed from one mesh to another, unless it says otherwise. */
   readonly mayCross?: boolean
 }
@@ -43,4 +45,10 @@ export interface SendOptions {
   readonly priority?: Priority
   /** Whether anybody may hand it from one mesh to another; as this node is configured without a word. */
   readonly mayCross?: boolean
+  /** The message that it answers. */
+  readonly replyTo?: EnvelopeId
+  /** A message of the thread that it belongs to, or one that begins a thread by that. */
+  readonly thread?: EnvelopeId
+  /** It can be seen once at the other side, and is kept nowhere here. */
+  readonly isOnce?: boolean
 }

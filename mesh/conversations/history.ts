@@ -7,17 +7,17 @@
  * clock that is years off hides neither its own messages nor everybody else's.
  */
 import { encode } from 'cborg'
-import { ByteReader, ByteWriter, concatBytes, copyBytes } from '#mesh/codec'
+import { ByteReader, ByteWriter, concatBytes, copyBytes, decodeCbor } from '#mesh/codec'
 import { compareStamps, type Stamp, stampAfter } from '#mesh/envelope'
 import { type DeviceId, ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes, type PersonId } from '#mesh/ids'
 import type { Crypto, Random } from '#mesh/ports'
 import type { Place, SearchIndex } from '#mesh/search'
 import { type Database, type Reader, type RowCodec, SealedTable, TABLES, type Transaction } from '#mesh/store'
 import type { Ordered } from './causal-order.ts'
-import { decodeCbor } from './cbor.ts'
+import { decodeFacts, encodeFacts, type Facts } from './facts.ts'
 
 /** How far an own message has come; `carried` is not kept, it follows from custody receipts. `withdrawn`: its author took it back, as far as he could. */
-export type KeptState = 'queued' | 'delivered' | 'expired' | 'withdrawn'
+export type KeptState = 'queued' | 'delivered' | 'expired' | 'withdrawn' | 'read'
 
 /** A message as it is kept. */
 export interface MessageRow {
@@ -39,6 +39,8 @@ export interface MessageRow {
   readonly isShown: boolean
   /** False on own messages that nobody may hand from one mesh to another. */
   readonly mayCross?: boolean
+  /** What it says beside its text and what was done to it; absent on texts of programs from before there was content. */
+  readonly facts?: Facts
 }
 
 /** What the next message of a conversation needs to know. */
@@ -54,7 +56,7 @@ interface IndexRow {
 }
 
 /** Order on disk; append only. */
-const STATES: readonly KeptState[] = ['queued', 'delivered', 'expired', 'withdrawn']
+const STATES: readonly KeptState[] = ['queued', 'delivered', 'expired', 'withdrawn', 'read']
 const STAMP_BYTES = 8
 /** First byte of keys in the table of conversations. */
 const CONVERSATION = Uint8Array.of(0)
@@ -93,7 +95,7 @@ export class History {
     const key = this.#keyOf(row)
     this.#messages.put(tx, key, row)
     this.#index.put(tx, indexKey(row.id), { person: row.person, key })
-    if (row.isShown) this.#search.put(tx, this.#placeOf(row), row.text)
+    if (row.isShown) this.#search.put(tx, this.#placeOf(row), searchedIn(row))
     else tx.put(TABLES.conversations, unshownKey(row.id), NOTHING)
   }
 
@@ -102,19 +104,15 @@ export class History {
     this.#index.put(tx, indexKey(id), { person, key: undefined })
   }
 
-  /** Writes a changed message over the old one, and what finds it: a text that changed is found by its new words only. */
-  rewrite(tx: Transaction, row: MessageRow, old: MessageRow): void {
+  /**
+   * Writes a changed message over the old one, and what finds it: a text that changed is found by its new words only.
+   * Whoever gives the old row spares that when nothing of it has changed.
+   */
+  rewrite(tx: Transaction, row: MessageRow, old?: MessageRow): void {
     this.#messages.put(tx, this.#keyOf(row), row)
     if (row.isShown) tx.del(TABLES.conversations, unshownKey(row.id))
-    if (row.isShown && (!old.isShown || row.text !== old.text)) this.#search.put(tx, this.#placeOf(row), row.text)
-  }
-
-  /** Takes a message out of the history, with all that leads to it; its id stays known. */
-  remove(tx: Transaction, row: MessageRow): void {
-    this.#messages.del(tx, this.#keyOf(row))
-    this.#search.remove(tx, this.#placeOf(row))
-    tx.del(TABLES.conversations, unshownKey(row.id))
-    this.noteRequest(tx, row.id, row.person)
+    const isSame = old?.isShown === row.isShown && searchedIn(old) === searchedIn(row)
+    if (row.isShown && !isSame) this.#search.put(tx, this.#placeOf(row), searchedIn(row))
   }
 
   /** The message at a place that the search index names; `undefined` when it is gone. */
@@ -126,7 +124,7 @@ export class History {
   async indexFrom(tx: Transaction, after: Uint8Array | undefined, limit: number): Promise<Uint8Array | undefined> {
     let last: Uint8Array | undefined
     for await (const [key, row] of this.#messages.entries(tx, { ...(after === undefined ? {} : { gt: after }), limit })) {
-      if (row.isShown) this.#search.put(tx, this.#placeOf(row), row.text)
+      if (row.isShown) this.#search.put(tx, this.#placeOf(row), searchedIn(row))
       last = key
     }
     return last
@@ -136,6 +134,14 @@ export class History {
   async hasAny(reader: Reader): Promise<boolean> {
     for await (const _ of reader.iterate(TABLES.history, { limit: 1 })) return true
     return false
+  }
+
+  /** Deletes a message; its id stays known. */
+  forget(tx: Transaction, row: MessageRow): void {
+    this.#messages.del(tx, this.#keyOf(row))
+    this.#search.remove(tx, this.#placeOf(row))
+    this.noteRequest(tx, row.id, row.person)
+    tx.del(TABLES.conversations, unshownKey(row.id))
   }
 
   /** The message of an id. */
@@ -180,10 +186,15 @@ export class History {
     return outline
   }
 
-  /** True when every one of these is here and was shown. */
+  /** True when every one of these is here and was shown, or was here and is gone. */
   async isAllShown(reader: Reader, ids: readonly EnvelopeId[]): Promise<boolean> {
-    for (const id of ids) if ((await this.message(reader, id))?.isShown !== true) return false
+    for (const id of ids) if ((await this.message(reader, id))?.isShown !== true && !(await this.#isGone(reader, id))) return false
     return true
+  }
+
+  async #isGone(reader: Reader, id: EnvelopeId): Promise<boolean> {
+    const entry = await this.#index.get(reader, indexKey(id))
+    return entry !== undefined && entry.key === undefined
   }
 
   /** Messages that have not been shown, of everybody. */
@@ -208,6 +219,11 @@ export class History {
   }
 }
 
+/** What a message is found by. What can be seen once is found by nothing: finding it would be seeing it. */
+function searchedIn({ text, facts }: MessageRow): string {
+  return facts?.isOnce === true ? '' : text
+}
+
 const messageCodec: RowCodec<MessageRow> = {
   encode: (row) =>
     encode([
@@ -225,7 +241,8 @@ const messageCodec: RowCodec<MessageRow> = {
       STATES.indexOf(row.state),
       row.by,
       row.isShown,
-      ...(row.mayCross === false ? [false] : []),
+      ...(row.mayCross === false || row.facts !== undefined ? [row.mayCross !== false] : []),
+      ...(row.facts === undefined ? [] : [encodeFacts(row.facts)]),
     ]),
   decode(bytes) {
     const row = decodeCbor(bytes) as [
@@ -244,6 +261,7 @@ const messageCodec: RowCodec<MessageRow> = {
       string,
       boolean,
       boolean?,
+      Uint8Array?,
     ]
     return {
       id: envelopeIdOf(row[1]),
@@ -259,6 +277,7 @@ const messageCodec: RowCodec<MessageRow> = {
       by: row[12],
       isShown: row[13],
       ...(row[14] === false ? { mayCross: false } : {}),
+      ...(row[15] === undefined ? {} : { facts: decodeFacts(row[15]) }),
     }
   },
 }

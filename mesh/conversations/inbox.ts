@@ -13,13 +13,16 @@ import { type Revocation, readRevocation } from '#mesh/identity'
 import { authorKeyOf, type EnvelopeId, envelopeIdOf, idBytes, type PersonId, personKeyOf } from '#mesh/ids'
 import { type Runnable, spawn, type Task } from '#mesh/runtime'
 import { TABLES, type Transaction } from '#mesh/store'
+import type { Asides } from './asides.ts'
+import type { Changes } from './changes.ts'
 import type { ConversationsDeps } from './deps.ts'
+import { latestHeads } from './heads.ts'
 import type { History, MessageRow } from './history.ts'
 import { Lanes } from './lanes.ts'
-import { MAX_PARENTS } from './message.ts'
 import { type OpenedMessage, openMessage } from './opened.ts'
 import { Proven } from './proven.ts'
 import type { Receipts } from './receipts.ts'
+import { keptOf } from './said.ts'
 import type { Verifying } from './verifying.ts'
 
 /** Pause after a failed write, ms. */
@@ -36,6 +39,8 @@ export class Inbox implements Runnable {
   readonly #deps: ConversationsDeps
   readonly #history: History
   readonly #receipts: Receipts
+  readonly #changes: Changes
+  readonly #asides: Asides
   readonly #verifying: Pick<Verifying, 'take'>
   readonly #counters: Record<string, number> = {}
   readonly #lanes: Lanes
@@ -49,12 +54,19 @@ export class Inbox implements Runnable {
   #task: Task | undefined
   #unsubscribe: (() => void) | undefined
 
-  constructor(deps: ConversationsDeps, history: History, receipts: Receipts, verifying: Pick<Verifying, 'take'>) {
+  constructor(
+    deps: ConversationsDeps,
+    history: History,
+    receipts: Receipts,
+    { changes, asides, verifying }: { changes: Changes; asides: Asides; verifying: Pick<Verifying, 'take'> },
+  ) {
     this.#deps = deps
     this.#lanes = new Lanes(deps)
     this.#proven = new Proven(deps.crypto)
     this.#history = history
     this.#receipts = receipts
+    this.#changes = changes
+    this.#asides = asides
     this.#verifying = verifying
   }
 
@@ -210,8 +222,10 @@ export class Inbox implements Runnable {
       hlc.observe(envelope.stamp)
       if (this.#deps.store.meta(envelope.id, tx)?.pinned === false) this.#isAuthorNew = true
     }
-    if (content.type === 'message') await this.#keep(tx, envelope, { content, certificate, card }, isStranger)
-    else this.#history.noteRequest(tx, envelope.id, person)
+    const aside = content.type !== 'message' ? 'kept' : await this.#asides.take(tx, envelope, person, content.content)
+    if (aside === 'passing') return this.#consume(tx, envelope, 'read')
+    if (aside === 'kept') this.#history.noteRequest(tx, envelope.id, person)
+    else await this.#keep(tx, envelope, { content, certificate, card }, isStranger)
     if (content.step !== undefined && !isStranger) await this.#verifying.take(tx, { person, device }, content.step)
     const meta = this.#deps.store.meta(envelope.id, tx)
     if (meta !== undefined) this.#receipts.add(tx, meta)
@@ -220,31 +234,24 @@ export class Inbox implements Runnable {
 
   async #keep(tx: Transaction, envelope: Envelope, { content, certificate }: OpenedMessage, isStranger: boolean): Promise<void> {
     const { id } = envelope
-    const { clock, hlc } = this.#deps
+    const { clock, hlc, self } = this.#deps
     const { person, device } = certificate
-    const { parents, text, seq, composedMs } = content
+    const { parents, seq, composedMs } = content
+    const kept = content.content === undefined ? { text: content.text } : keptOf({ by: person, to: self.keys.person, content: content.content })
     const written = isBelievable(envelope.stamp, clock.now()) ? envelope.stamp : hlc.next()
     const stamp = await this.#history.place(tx, written, parents)
     const isShown = !isStranger && (await this.#history.isAllShown(tx, parents))
-    const row: MessageRow = { id, stamp, direction: 'in', person, device, text, composedMs, parents, seq, state: 'delivered', by: '', isShown }
-    this.#history.put(tx, row)
+    const base = { id, stamp, direction: 'in', person, device, composedMs, parents, seq, state: 'delivered', by: '', isShown } as const
+    const row = await this.#changes.put(tx, this.#asides.begun(tx, { ...base, ...kept }, content.content))
     const conversation = await this.#history.conversation(tx, person)
     const heads = [...conversation.heads.filter((head) => !parents.includes(head)), id]
-    this.#history.putConversation(tx, person, { ...conversation, heads: await this.#latest(tx, heads) })
+    this.#history.putConversation(tx, person, { ...conversation, heads: await latestHeads(this.#history, tx, heads) })
     if (isShown) tx.emit({ kind: 'message-added', conversation: person, id, direction: 'in' })
     else tx.onCommit(() => this.onHeld?.(row))
   }
 
   /** Called after the commit with a message that is not shown yet. */
   onHeld: ((row: MessageRow) => void) | undefined
-
-  /** As many heads as a message can follow; the latest by stamp, as what comes late and out of order is rarely one. */
-  async #latest(tx: Transaction, heads: readonly EnvelopeId[]): Promise<readonly EnvelopeId[]> {
-    if (heads.length <= MAX_PARENTS) return heads
-    const rows = await Promise.all(heads.map((head) => this.#history.message(tx, head)))
-    const known = rows.filter((row) => row !== undefined).sort((a, b) => compareStamps(a.stamp, b.stamp))
-    return known.slice(-MAX_PARENTS).map(({ id }) => id)
-  }
 
   /**
    * A revocation: of somebody's device, or of one of ours by another of ours. It stays in the store, for

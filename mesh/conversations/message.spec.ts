@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { decode, encode } from 'cborg'
 import fc from 'fast-check'
+import { textBody } from '#mesh/content'
 import { isMeshError } from '#mesh/errors'
-import { type EnvelopeId, envelopeIdOf } from '#mesh/ids'
+import { type EnvelopeId, envelopeIdOf, messageIdOf } from '#mesh/ids'
 import { assertText, decodeMessage, encodeMessage, MAX_PARENTS, MAX_TEXT_BYTES, type MessageContent } from './message.ts'
 
 const bytes = (length: number, fill = 7): Uint8Array => new Uint8Array(length).fill(fill)
@@ -50,6 +51,34 @@ describe('what is inside the seal', () => {
     )
     const withCard = aMessage({ card: bytes(219), text: '\ufeff\u0000\u202e e\u0301 \u{1f469}\u200d\u{1f692}' })
     assert.deepEqual(decodeMessage(encodeMessage(withCard)), withCard)
+  })
+
+  it('carries a content instead of a text, and never both or neither', () => {
+    const said = aMessage({ text: '', content: { salt: bytes(16), extensions: new Map(), body: textBody('**hello**'), inReplyTo: messageIdOf(bytes(32)) } })
+    const whole = encodeMessage(said)
+    assert.deepEqual(decodeMessage(whole), said)
+    const map = decode(whole, { useMaps: true }) as Map<unknown, unknown>
+    assert.deepEqual([map.has(5), map.has(8)], [false, true])
+    assert.throws(() => decodeMessage(encode(new Map(map).set(5, 'another text'))), /bad content/)
+    assert.throws(() => decodeMessage(encode(new Map(map).set(8, 'text'))), /bad content/)
+    assert.throws(() => decodeMessage(encode(new Map(map).set(8, bytes(40_961)))), /bad content/)
+    map.delete(8)
+    assert.throws(() => decodeMessage(encode(map)), /bad text/)
+    for (let cut = 0; cut < whole.length; cut++) decodesOrBlames(whole.subarray(0, cut))
+    const flips = fc.record({ at: fc.nat(whole.length - 1), bit: fc.nat(7) })
+    fc.assert(
+      fc.property(flips, ({ at, bit }) => {
+        const flipped = whole.slice()
+        flipped[at] = (flipped[at] ?? 0) ^ (1 << bit)
+        decodesOrBlames(flipped)
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  it('holds the longest text as a content as well', () => {
+    const said = aMessage({ text: '', content: { salt: bytes(16), extensions: new Map(), body: textBody('x'.repeat(MAX_TEXT_BYTES)) } })
+    assert.deepEqual(decodeMessage(encodeMessage(said)), said)
   })
 
   it('holds the longest text, and not a byte more', () => {

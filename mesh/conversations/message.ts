@@ -6,16 +6,17 @@
  * 0 type: "message" | "request" | "verify"   1 certificate of the device     2 binding: the device's signature over the author key
  * 3 seq: 1, 2, … per conversation    4 parents: ids, ≤ 16            5 text, ≤ 32 KiB
  * 6 composed at, ms since 1970       7 card, until the other side is known to have it
+ * 8 content (`mesh/content`), which is then there instead of a text
  * 20 step of a comparison (`mesh/verification`), of type "verify" only
  * ```
  */
 import { encode } from 'cborg'
-import { encodeUtf8 } from '#mesh/codec'
+import { decodeCbor, encodeUtf8 } from '#mesh/codec'
+import { decodeContent, encodeContent, MAX_CONTENT_BYTES, type MimiContent } from '#mesh/content'
 import { MeshError } from '#mesh/errors'
 import { MAX_CARD_BYTES, MAX_CERTIFICATE_BYTES } from '#mesh/identity'
 import { ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes } from '#mesh/ids'
 import { MAX_STEP_BYTES } from '#mesh/verification'
-import { decodeCbor } from './cbor.ts'
 
 /** What one device says to one person. */
 export interface MessageContent {
@@ -25,7 +26,9 @@ export interface MessageContent {
   readonly seq: number
   /** The last messages that the author had seen or written. */
   readonly parents: readonly EnvelopeId[]
+  /** As programs from before there was content wrote it; empty beside a content. */
   readonly text: string
+  readonly content?: MimiContent
   /** By the author's wall clock: for people to read, never for order. */
   readonly composedMs: number
   readonly card?: Uint8Array
@@ -61,7 +64,7 @@ export function encodeMessage(content: MessageContent): Uint8Array {
     [2, content.binding],
     [3, content.seq],
     [4, content.parents.map(idBytes)],
-    [5, content.text],
+    content.content === undefined ? [5, content.text] : [8, encodeContent(content.content)],
     [6, content.composedMs],
   ])
   if (content.card !== undefined) map.set(7, content.card)
@@ -74,7 +77,7 @@ export function decodeMessage(bytes: Uint8Array): MessageContent {
   const map = decodeMap(bytes)
   const type = map.get(0)
   if (typeof type === 'string' && !isType(type)) throw new MeshError('MESH_VERSION_UNKNOWN', 'this kind of message is not known here')
-  const [certificate, binding, seq, parents, text, composedMs, card] = [1, 2, 3, 4, 5, 6, 7].map((key) => map.get(key))
+  const [certificate, binding, seq, parents, composedMs, card] = [1, 2, 3, 4, 6, 7].map((key) => map.get(key))
   if (!isType(type)) throw invalid('type')
   const step = type === 'verify' ? map.get(STEP) : undefined
   if (type === 'verify' && !isBytes(step, 1, MAX_STEP_BYTES)) throw invalid('step')
@@ -82,10 +85,19 @@ export function decodeMessage(bytes: Uint8Array): MessageContent {
   if (!isBytes(binding, SIGNATURE_BYTES, SIGNATURE_BYTES)) throw invalid('binding')
   if (!isCount(seq) || !isCount(composedMs)) throw invalid('number')
   if (!Array.isArray(parents) || parents.length > MAX_PARENTS || !parents.every(isId)) throw invalid('parents')
-  if (typeof text !== 'string' || encodeUtf8(text).length > MAX_TEXT_BYTES) throw invalid('text')
   if (card !== undefined && !isBytes(card, 1, MAX_CARD_BYTES)) throw invalid('card')
-  const content = { type, certificate, binding, seq, parents: parents.map(envelopeIdOf), text, composedMs } as const
+  const content = { type, certificate, binding, seq, parents: parents.map(envelopeIdOf), ...saidIn(map.get(5), map.get(8)), composedMs } as const
   return { ...content, ...(card === undefined ? {} : { card }), ...(isBytes(step, 1, MAX_STEP_BYTES) ? { step } : {}) }
+}
+
+/** A text or a content, and not both: two readers must not see two messages. */
+function saidIn(text: unknown, content: unknown): Pick<MessageContent, 'text' | 'content'> {
+  if (content === undefined) {
+    if (typeof text !== 'string' || encodeUtf8(text).length > MAX_TEXT_BYTES) throw invalid('text')
+    return { text }
+  }
+  if (text !== undefined || !isBytes(content, 1, MAX_CONTENT_BYTES)) throw invalid('content')
+  return { text: '', content: decodeContent(content) }
 }
 
 function decodeMap(bytes: Uint8Array): Map<unknown, unknown> {

@@ -101,7 +101,7 @@ export class Outbox {
     return ledger.get(id)?.attempts === 0 && nowMs - meta.firstSeenMs >= UNHEARD_MS
   }
 
-  async #settle(tx: Transaction, ids: readonly EnvelopeId[], state: Exclude<KeptState, 'queued'>, by: string): Promise<void> {
+  async #settle(tx: Transaction, ids: readonly EnvelopeId[], state: Exclude<KeptState, 'queued' | 'read'>, by: string): Promise<void> {
     for (const id of ids) {
       const row = await this.#history.message(tx, id)
       const isOpen = row?.state === 'queued' || (row?.state === 'withdrawn' && state === 'delivered')

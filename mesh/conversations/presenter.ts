@@ -6,7 +6,7 @@
 import type { Contact } from '#mesh/contacts'
 import type { EnvelopeId, PersonId } from '#mesh/ids'
 import { Bell, type Runnable, spawn, type Task } from '#mesh/runtime'
-import type { MeshEvent, TrustChange } from '#mesh/store'
+import type { MeshEvent, MessageChange, TrustChange } from '#mesh/store'
 import type { ConversationsDeps } from './deps.ts'
 import type { History } from './history.ts'
 import type { MessageState, MessageView, Views } from './views.ts'
@@ -14,6 +14,11 @@ import type { MessageState, MessageView, Views } from './views.ts'
 /** What people want to hear at once; each leaves once. */
 export type ConversationEvent =
   | { readonly kind: 'message'; readonly message: MessageView }
+  /** What a message says or shows is not what it was. */
+  | { readonly kind: 'change'; readonly change: MessageChange; readonly message: MessageView }
+  | { readonly kind: 'gone'; readonly id: EnvelopeId; readonly person: PersonId }
+  | { readonly kind: 'typing'; readonly person: PersonId; readonly isOn: boolean }
+  | { readonly kind: 'lifetime'; readonly person: PersonId; readonly by: PersonId; readonly seconds: number }
   | { readonly kind: 'state'; readonly id: EnvelopeId; readonly person: PersonId; readonly state: MessageState; readonly by: string }
   | { readonly kind: 'request'; readonly contact: Contact }
   | { readonly kind: 'contact'; readonly contact: Contact }
@@ -29,6 +34,10 @@ const LAST_WORDS_MS = 2_000
 /** Facts that people may want to hear; floods of others must not push these out. */
 const PRESENTED: ReadonlySet<MeshEvent['kind']> = new Set([
   'message-added',
+  'message-changed',
+  'message-gone',
+  'typing',
+  'lifetime-changed',
   'message-state',
   'custody-taken',
   'envelope-removed',
@@ -144,6 +153,16 @@ export class Presenter implements Runnable {
         const row = await this.#history.message(db, event.id)
         return row === undefined ? undefined : { kind: 'message', message: await this.#views.of(row) }
       }
+      case 'message-changed': {
+        const row = await this.#history.message(db, event.id)
+        return row === undefined ? undefined : { kind: 'change', change: event.change, message: await this.#views.of(row) }
+      }
+      case 'message-gone':
+        return { kind: 'gone', id: event.id, person: event.conversation }
+      case 'typing':
+        return { kind: 'typing', person: event.conversation, isOn: event.isOn }
+      case 'lifetime-changed':
+        return { kind: 'lifetime', person: event.conversation, by: event.by, seconds: event.seconds }
       case 'message-state':
         this.#carried.delete(event.id)
         return { kind: 'state', id: event.id, person: event.conversation, state: event.state, by: event.by }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { type Envelope, expiryOf, MAX_RETRACTED_IDS, readRetraction } from '#mesh/envelope'
 import { deriveHistoryKey } from '#mesh/identity'
-import { type EnvelopeId, envelopeIdOf } from '#mesh/ids'
+import { type EnvelopeId, envelopeIdOf, type PersonId } from '#mesh/ids'
 import { silentLog } from '#mesh/ports'
 import { SearchIndex } from '#mesh/search'
 import type { EnvelopeStore } from '#mesh/store'
@@ -10,10 +10,12 @@ import { type FakeClock, fakeClock, seededRandom } from '#mesh/testing'
 import { anArrival, anEnvelope } from '../testing/builders.ts'
 import { fakeCrypto } from '../testing/fake-crypto.ts'
 import { type MeshPerson, type MeshPersonOptions, meshPerson, rest } from '../testing/mesh-people.ts'
+import { Changes } from './changes.ts'
 import { Composer } from './composer.ts'
 import { History } from './history.ts'
 import { receiptsToMerge } from './receipt-merging.ts'
 import { Receipts } from './receipts.ts'
+import { Vanishing } from './vanishing.ts'
 
 const crypto = fakeCrypto()
 const DAY_S = 86_400
@@ -67,8 +69,9 @@ describe('own receipts', () => {
     const historyKey = deriveHistoryKey(deviceSeed)
     const self = { keys, device, deviceSeed, certificate, card: () => certificate, historyKey }
     const deps = { ...person, crypto, random, clock, log: silentLog, self }
-    const history = new History({ crypto, random, historyKey, blind: (whom) => contacts.blind(whom), search: new SearchIndex(historyKey) })
-    const receipts = new Receipts(deps, new Composer(deps, history))
+    const sealing = { crypto, random, historyKey, blind: (whom: PersonId) => contacts.blind(whom) }
+    const history = new History({ ...sealing, search: new SearchIndex(historyKey) })
+    const receipts = new Receipts(deps, new Composer(deps, history, new Changes({ ...sealing, self: keys.person }, history), new Vanishing(deps, history)))
     await receipts.start()
     running.push(receipts)
     return receipts

@@ -82,6 +82,27 @@ describe('searching', () => {
     assert.deepEqual(await found(b, `let in:${a.keys.person}`), ['let me in'])
   })
 
+  it('finds an edited message by its new words only, and nothing of what was deleted, can be seen once, or has disappeared', async () => {
+    const [a, b] = await stage.friends()
+    const id = await a.send(b, 'cold soup')
+    const gone = await a.send(b, 'soup to delete')
+    await a.conversations.send(a.contacts.find(b.keys.person), 'soup for once', { isOnce: true })
+    await bring(stage.clock, a, b)
+    await a.conversations.amender.edit(id, 'warm bread')
+    await a.conversations.amender.delete(gone)
+    await bring(stage.clock, a, b)
+    for (const person of [a, b]) {
+      assert.deepEqual(await found(person, 'soup'), [])
+      assert.deepEqual(await found(person, 'bread'), ['warm bread'])
+    }
+    await a.conversations.reader.set(a.contacts.find(b.keys.person), { lifetimeS: 60 })
+    await a.send(b, 'brief bread')
+    assert.deepEqual(await found(a, 'brief'), ['brief bread'])
+    await stage.clock.advance(120_000)
+    assert.deepEqual(await found(a, 'bread'), ['warm bread'])
+    assert.equal((await indexRows(a.level)).length, 1)
+  })
+
   it('finds a message that waited for what it follows once that is shown', async () => {
     const [a, b] = await stage.friends()
     for (const text of ['first', 'second']) await a.send(b, text)

@@ -11,11 +11,12 @@ import { type Runnable, spawn, type Task } from '#mesh/runtime'
 import { type SearchIndex, type Span, spansIn } from '#mesh/search'
 import { TABLES, type Transaction } from '#mesh/store'
 import type { ConversationsDeps } from './deps.ts'
-import type { History, MessageRow } from './history.ts'
+import type { History } from './history.ts'
+import type { MessageView, Views } from './views.ts'
 
 /** A message that has what was looked for. */
 export interface SearchHit {
-  readonly message: MessageRow
+  readonly message: MessageView
   /** Where in the text, in UTF-16 units. */
   readonly hits: readonly Span[]
 }
@@ -50,13 +51,15 @@ export class Search implements Runnable {
   readonly #deps: Pick<ConversationsDeps, 'db' | 'contacts' | 'clock' | 'log'>
   readonly #history: History
   readonly #index: SearchIndex
+  readonly #views: Views
   #isBuilding = false
   #task: Task | undefined
 
-  constructor(deps: Pick<ConversationsDeps, 'db' | 'contacts' | 'clock' | 'log'>, history: History, index: SearchIndex) {
+  constructor(deps: Pick<ConversationsDeps, 'db' | 'contacts' | 'clock' | 'log'>, history: History, index: SearchIndex, views: Views) {
     this.#deps = deps
     this.#history = history
     this.#index = index
+    this.#views = views
   }
 
   async start(): Promise<void> {
@@ -88,9 +91,10 @@ export class Search implements Runnable {
       if (++lookedAt > MAX_LOOKED_AT || opened > MAX_OPENED) return result('too-wide')
       if (place === undefined) continue
       opened++
-      const message = await this.#history.at(db, place)
-      if (message === undefined || !message.isShown) continue
-      if (where === undefined && contacts.get(message.person)?.state !== 'contact') continue
+      const row = await this.#history.at(db, place)
+      if (row === undefined || !row.isShown) continue
+      if (where === undefined && contacts.get(row.person)?.state !== 'contact') continue
+      const message = await this.#views.of(row)
       const spans = spansIn(query, message.text)
       if (spans === undefined) continue
       if (hits.length >= limit) return result('limit')

@@ -15,6 +15,6 @@ export {
 } from './envelope.ts'
 export { expiryOf, isBelievable, MAX_LIFETIME_S } from './expiry.ts'
 export { PADDING_CLASSES, padPayload, unpadPayload } from './padding.ts'
-export type { Passage } from './passage.ts'
+export { HOP_LIMIT, INITIAL_COPIES, type Passage } from './passage.ts'
 export { encodeRetraction, MAX_RETRACTED_IDS, readRetraction } from './retraction.ts'
 export { compareStamps, HybridClock, PLAUSIBLE_SINCE_MS, type Stamp, stampAfter } from './stamp.ts'

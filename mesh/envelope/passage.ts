@@ -10,3 +10,8 @@ export interface Passage {
   /** Seconds since the envelope was made, as its carriers have added them up. */
   readonly ageS: number
 }
+
+/** Copies of an own envelope (DESIGN §9: L = 8). */
+export const INITIAL_COPIES = 8
+/** Links an envelope may cross before only its owner takes it. */
+export const HOP_LIMIT = 8

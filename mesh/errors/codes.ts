@@ -80,6 +80,8 @@ export const ERROR_BLAME = {
   NODE_DISK_FULL: 'caller',
   NODE_STOPPED: 'caller',
   MESH_MLS_STATE: 'caller',
+  MESH_MESSAGE_UNKNOWN: 'caller',
+  MESH_MESSAGE_FOREIGN: 'caller',
   MESH_SEARCH_INVALID: 'caller',
   MESH_SEARCH_TOO_WIDE: 'caller',
   MESH_VERIFICATION_FAILED: 'caller',

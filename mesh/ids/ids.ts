@@ -14,6 +14,8 @@ type Brand<Name extends string> = string & { readonly __brand: Name }
 
 /** 32-byte hash that names an envelope (DESIGN §6), base64url. */
 export type EnvelopeId = Brand<'EnvelopeId'>
+/** 32 bytes that name what a person said, whatever envelope it came in (`mesh/content`), base64url. */
+export type MessageId = Brand<'MessageId'>
 /** 16-byte tag that an envelope is sent to (DESIGN §6), base64url. */
 export type Address = Brand<'Address'>
 /** An Ed25519 public key that signs envelopes: a device's, an inbox's, or one of one conversation. base64url. */
@@ -33,6 +35,10 @@ const PERSON_PREFIX = 'qpq'
 
 export function envelopeIdOf(bytes: Uint8Array): EnvelopeId {
   return encodeBase64url(expectLength(bytes, ENVELOPE_ID_BYTES, 'envelope id')) as EnvelopeId
+}
+
+export function messageIdOf(bytes: Uint8Array): MessageId {
+  return encodeBase64url(expectLength(bytes, ENVELOPE_ID_BYTES, 'message id')) as MessageId
 }
 
 export function addressOf(bytes: Uint8Array): Address {
@@ -75,7 +81,7 @@ export function parsePersonId(text: string): PersonId {
 }
 
 /** The 32 or 16 bytes behind a base64url id. */
-export function idBytes(id: EnvelopeId | Address | AuthorKey): Uint8Array {
+export function idBytes(id: EnvelopeId | MessageId | Address | AuthorKey): Uint8Array {
   const bytes = new Uint8Array((id.length * 3) >> 2)
   writeBase64url(id, bytes)
   return bytes

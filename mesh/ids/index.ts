@@ -12,6 +12,8 @@ export {
   type EnvelopeId,
   envelopeIdOf,
   idBytes,
+  type MessageId,
+  messageIdOf,
   type PersonId,
   PUBLIC_KEY_BYTES,
   parseAddress,

@@ -1,4 +1,14 @@
-import { addressOfKey, decodeEnvelope, type Envelope, expiryOf, isEnvelopeSigned, type Passage, readRetraction } from '#mesh/envelope'
+import {
+  addressOfKey,
+  decodeEnvelope,
+  type Envelope,
+  expiryOf,
+  HOP_LIMIT,
+  INITIAL_COPIES,
+  isEnvelopeSigned,
+  type Passage,
+  readRetraction,
+} from '#mesh/envelope'
 import { type ErrorCode, isMeshError, MeshError } from '#mesh/errors'
 import { type Address, type AuthorKey, type DeviceId, type EnvelopeId, idBytes } from '#mesh/ids'
 import { type Clock, type Crypto, MAX_FRAME_BYTES } from '#mesh/ports'
@@ -31,17 +41,10 @@ export interface IntakeDeps {
 /** What can be tuned. */
 export interface IntakeOptions {
   readonly rates?: Partial<RateLimits>
-  /** Hops after which an envelope that is not ours goes no further; 8 by default. */
-  readonly hopLimit?: number
-  /** Copies that an envelope written here may be handed out in; 8 by default (DESIGN §9). */
-  readonly initialCopies?: number
 }
 
 /** Ids of a receipt that cost its author as much as one envelope: a tombstone is small, but kept for long. */
 const RETRACTED_IDS_PER_TOKEN = 100
-/** Copies of an own envelope (DESIGN §9: L = 8). */
-const INITIAL_COPIES = 8
-const HOP_LIMIT = 8
 
 const OWN_PASSAGE: Passage = { hops: 0, copies: INITIAL_COPIES, ageS: 0 }
 
@@ -54,16 +57,12 @@ const OWN_PASSAGE: Passage = { hops: 0, copies: INITIAL_COPIES, ageS: 0 }
  */
 export class Intake {
   readonly #deps: IntakeDeps
-  readonly #hopLimit: number
-  readonly #initialCopies: number
   readonly #tolls: Tolls
   readonly #counters: Record<string, number> = {}
   readonly #inFlight = new InFlight()
 
   constructor(deps: IntakeDeps, options: IntakeOptions = {}) {
     this.#deps = deps
-    this.#hopLimit = options.hopLimit ?? HOP_LIMIT
-    this.#initialCopies = options.initialCopies ?? INITIAL_COPIES
     this.#tolls = new Tolls(deps.clock, options.rates)
   }
 
@@ -88,7 +87,7 @@ export class Intake {
    * Stores an envelope that this node signed, in the caller's transaction.
    * @throws MeshError `MESH_STORE_FULL` when own mail fills the store, `MESH_ENVELOPE_INVALID` when a receipt is not one
    */
-  async storeOwn(tx: Transaction, envelope: Envelope, copies = this.#initialCopies): Promise<EnvelopeMeta> {
+  async storeOwn(tx: Transaction, envelope: Envelope, copies = INITIAL_COPIES): Promise<EnvelopeMeta> {
     const candidate = withRetraction(this.#candidateOf(envelope, { ...OWN_PASSAGE, copies }, 'self'))
     await this.#retract(tx, candidate)
     if (!this.#deps.store.makeRoom(tx, envelope.bytes.length, envelope.priority, true)) {
@@ -132,7 +131,7 @@ export class Intake {
     const refusal = this.#refusalOf(candidate)
     if (refusal !== undefined) return ignored(refusal)
     if (seen.has(envelope.id)) return ignored('duplicate')
-    if (!candidate.isOwned && !candidate.arrival.own && passage.hops > this.#hopLimit) return ignored('hops')
+    if (!candidate.isOwned && !candidate.arrival.own && passage.hops > HOP_LIMIT) return ignored('hops')
     if (!candidate.arrival.own && !this.#tolls.isOpen(candidate, link)) return ignored('rate')
     this.#tolls.chargeLink(candidate, link)
     // A receipt makes room: whether it does is known after its signature, and asked in #admit.

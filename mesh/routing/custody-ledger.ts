@@ -22,6 +22,8 @@ export interface OutboxEntry {
   readonly state: 'queued' | 'carried'
   /** Hand-overs tried since the node started. */
   readonly attempts: number
+  /** True when it waited here before the node started: what was tried then is not known. */
+  readonly isFromBefore: boolean
   readonly custody: readonly Custody[]
 }
 
@@ -29,6 +31,7 @@ interface Row {
   readonly to: Address
   readonly priority: Priority
   readonly custodians: Custodians
+  readonly isFromBefore: boolean
   attempts: number
 }
 
@@ -82,7 +85,7 @@ export class CustodyLedger {
 
   /** Waits for an envelope from now on; in the transaction that stores it. */
   enqueue(tx: Transaction, envelope: Pick<Envelope, 'id' | 'address' | 'priority'>): void {
-    const row: Row = { to: envelope.address, priority: envelope.priority, custodians: new Custodians(), attempts: 0 }
+    const row: Row = { to: envelope.address, priority: envelope.priority, custodians: new Custodians(), isFromBefore: false, attempts: 0 }
     tx.put(TABLES.outbox, idBytes(envelope.id), encodeRow(row))
     tx.onCommit(() => this.#rows.set(envelope.id, row))
   }
@@ -267,8 +270,8 @@ function deleteUsedUp(tx: Transaction, released: readonly KeptReceipt[]): void {
   for (const [kept, count] of times) if (kept.waiting.size === count) tx.del(TABLES.custody, kept.key)
 }
 
-function entryOf(id: EnvelopeId, { to, priority, attempts, custodians }: Row, nowMs: number): OutboxEntry {
-  return { id, to, priority, state: custodians.isCarried(nowMs) ? 'carried' : 'queued', attempts, custody: custodians.list() }
+function entryOf(id: EnvelopeId, { to, priority, attempts, isFromBefore, custodians }: Row, nowMs: number): OutboxEntry {
+  return { id, to, priority, state: custodians.isCarried(nowMs) ? 'carried' : 'queued', attempts, isFromBefore, custody: custodians.list() }
 }
 
 /** Priority (8) ‖ address (16); withdrawn: ‖ until (48-bit ms). */
@@ -280,6 +283,6 @@ function encodeRow(row: Row, withdrawnUntilMs?: number): Uint8Array {
 function decodeRow(bytes: Uint8Array): { row: Row; withdrawnUntilMs: number | undefined } {
   const reader = new ByteReader(bytes)
   const priority = PRIORITIES[reader.u8()] ?? 'normal'
-  const row: Row = { to: addressOf(reader.bytes(ADDRESS_BYTES)), priority, custodians: new Custodians(), attempts: 0 }
+  const row: Row = { to: addressOf(reader.bytes(ADDRESS_BYTES)), priority, custodians: new Custodians(), isFromBefore: true, attempts: 0 }
   return { row, withdrawnUntilMs: reader.remaining > 0 ? reader.u48() : undefined }
 }

@@ -12,19 +12,16 @@
  * While the mesh is small every neighbour gets one, since sparing copies pays only where there are many
  * carriers. Receipts and announcements go to everybody: they are what empties the carriers.
  */
+import { HOP_LIMIT } from '#mesh/envelope'
 import type { DeviceId } from '#mesh/ids'
 import type { EnvelopeMeta } from '#mesh/store'
 import { UTILITY_LINKED } from './encounters.ts'
 
-/** Copies of an own envelope (DESIGN §9: L = 8). */
-export const INITIAL_COPIES = 8
 /**
  * Spraying stops at so many copies when somebody is known who meets the owner. On the Infocom'05 trace 89.0 % arrive
  * with 5.2 relays each, instead of 89.1 % with 9.4 when it goes on (`npm run bench -- W7`).
  */
 export const KNOWN_COPIES = 4
-/** Links an envelope may cross before only its owner takes it. */
-export const HOP_LIMIT = 8
 /** Below so many known devices every neighbour is offered a copy. */
 export const SMALL_MESH_DEVICES = 16
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { HOP_LIMIT } from '#mesh/envelope'
 import { deviceIdOf, type EnvelopeId, envelopeIdOf } from '#mesh/ids'
 import { silentLog } from '#mesh/ports'
 import { Database } from '#mesh/store'
@@ -7,7 +8,7 @@ import { fakeCrypto } from '../testing/fake-crypto.ts'
 import { memoryLevel } from '../testing/memory-store.ts'
 import { CustodyLedger } from './custody-ledger.ts'
 import { type CustodyReceipt, custodyKey, custodyMessage, decodeCustodyReceipt, encodeCustodyReceipt, isCustodySigned } from './custody-receipt.ts'
-import { HOP_LIMIT, planFor, type RoutingFacts, SMALL_MESH_DEVICES } from './plan.ts'
+import { planFor, type RoutingFacts, SMALL_MESH_DEVICES } from './plan.ts'
 
 const crypto = fakeCrypto()
 const DAY_MS = 86_400_000

@@ -9,6 +9,9 @@ export type TrustChange = 'asked' | 'ready' | 'cancelled' | 'forged' | 'new-devi
 /** Why an envelope is no longer here. */
 export type RemovalReason = 'retracted' | 'expired' | 'evicted' | 'consumed' | 'withdrawn'
 
+/** What was done to a message. */
+export type MessageChange = 'edited' | 'deleted' | 'reacted' | 'viewed'
+
 /** A past fact, with ids only; it leaves after the commit of the transaction that made it true. */
 export type MeshEvent =
   | { readonly kind: 'envelope-stored'; readonly id: EnvelopeId; readonly address: Address; readonly from: DeviceId | undefined }
@@ -23,10 +26,17 @@ export type MeshEvent =
       readonly kind: 'message-state'
       readonly conversation: PersonId
       readonly id: EnvelopeId
-      readonly state: 'queued' | 'carried' | 'delivered' | 'expired' | 'withdrawn'
+      readonly state: 'queued' | 'carried' | 'delivered' | 'read' | 'expired' | 'withdrawn'
       /** Who or what backs the state: a device, or the receipt's envelope. */
       readonly by: string
     }
+  /** What a message says or shows is not what it was; see `log`. */
+  | { readonly kind: 'message-changed'; readonly conversation: PersonId; readonly id: EnvelopeId; readonly change: MessageChange }
+  /** A disappearing message is no longer here. */
+  | { readonly kind: 'message-gone'; readonly conversation: PersonId; readonly id: EnvelopeId }
+  | { readonly kind: 'typing'; readonly conversation: PersonId; readonly isOn: boolean }
+  /** How long messages last was said anew; see the settings of the conversation. */
+  | { readonly kind: 'lifetime-changed'; readonly conversation: PersonId; readonly by: PersonId; readonly seconds: number }
   | { readonly kind: 'request-added'; readonly person: PersonId }
   | { readonly kind: 'contact-changed'; readonly person: PersonId }
   /** Something about how far a person can be trusted: a comparison (see `mesh/verification`), or an alarm (see `mesh/contacts`). */

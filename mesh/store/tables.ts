@@ -27,6 +27,8 @@ export const TABLES = {
   contacts: 'p',
   /** State of conversations, sealed. */
   conversations: 'v',
+  /** What is kept beside the history: where a message is by its id, changes that wait for their message, what is to expire, settings. */
+  content: 'a',
   /** Receipts that have not left yet. */
   receipts: 'r',
   /** What is known of neighbours, and grants. */

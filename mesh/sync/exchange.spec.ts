@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { MeshError } from '#mesh/errors'
+import { isMeshError, MeshError } from '#mesh/errors'
 import type { Link } from '#mesh/ports'
 import { fakeClock, settle } from '../testing/fake-clock.ts'
+import { linkPair } from '../testing/link-pair.ts'
 import { type Joined, join, type MeshNode, type MeshNodeOptions, meshNode, until } from '../testing/mesh-node.ts'
 
 describe('Exchange', () => {
@@ -174,6 +175,34 @@ describe('Exchange', () => {
     assert.deepEqual(session?.addresses, [bob.address])
     await met.close()
     assert.deepEqual(alice.exchange.sessions(), [])
+  })
+
+  it('stops when its sessions have, with what they had in hand, and begins no other one', async () => {
+    const [alice, bob] = [await node('alice'), await node('bob')]
+    const release = Promise.withResolvers<void>()
+    const began = Promise.withResolvers<void>()
+    const receiveAll = bob.intake.receiveAll.bind(bob.intake)
+    bob.intake.receiveAll = async (...args) => {
+      began.resolve()
+      await release.promise
+      return receiveAll(...args)
+    }
+    const id = await alice.write(bob)
+    join(alice, bob)
+    await began.promise
+    let isStopped = false
+    const stopped = bob.exchange.stop().then(() => {
+      isStopped = true
+    })
+    for (let i = 0; i < 5; i++) await bob.clock.advance(1_000)
+    assert.equal(isStopped, false)
+    release.resolve()
+    await stopped
+    assert.ok(bob.store.has(id) || bob.store.isRetracted(id, bob.address))
+    const [, other] = linkPair(alice.device, bob.device)
+    await bob.exchange.attach(other)
+    assert.deepEqual(bob.exchange.sessions(), [])
+    await assert.rejects(other.send(new Uint8Array(1)), (error) => isMeshError(error, 'MESH_LINK_CLOSED'))
   })
 
   it('lets two nodes in 1970 deliver to each other', async () => {

@@ -60,6 +60,9 @@ export class Exchange implements Runnable {
   readonly #shared: Shared
   readonly #maxSessions: number
   readonly #sessions = new Map<Session, Link>()
+  /** Sessions that have not ended, also such as have lost their link. */
+  readonly #running = new Set<Promise<void>>()
+  #isStopped = false
   #unsubscribe: (() => void) | undefined
   #ticking: Task | undefined
 
@@ -108,24 +111,30 @@ export class Exchange implements Runnable {
     )
   }
 
+  /** Ends all sessions; what they were writing is written then, and no new one begins. */
   async stop(): Promise<void> {
+    this.#isStopped = true
     this.#unsubscribe?.()
     await this.detachAll()
+    await Promise.all(this.#running)
     await this.#ticking?.stop()
   }
 
   /** Runs a session on `link`; resolves when the link has ended. Never rejects. */
   async attach(link: Link): Promise<void> {
-    if (this.#sessions.size >= this.#maxSessions) {
-      link.abort(new MeshError('MESH_LINK_CLOSED', 'this node has as many sessions as it can serve'))
+    if (this.#isStopped || this.#sessions.size >= this.#maxSessions) {
+      link.abort(new MeshError('MESH_LINK_CLOSED', this.#isStopped ? 'this node stops' : 'this node has as many sessions as it can serve'))
       return
     }
     this.#endElderTwins(link)
     const session = new Session(this.#shared, link)
     this.#sessions.set(session, link)
+    const running = session.run()
+    this.#running.add(running)
     try {
-      await session.run()
+      await running
     } finally {
+      this.#running.delete(running)
       this.#sessions.delete(session)
       this.#wakeAll()
     }

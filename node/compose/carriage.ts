@@ -32,6 +32,8 @@ export interface CarriageDeps {
   readonly profile: keyof typeof STORE_PROFILES
   /** See `ConversationsDeps.mayCross`. */
   readonly mayCross?: boolean
+  /** See `ConversationsDeps.habits`. */
+  readonly habits?: { readonly readReceipts: boolean; readonly typing: boolean }
   /** What the store may hold, instead of what the profile says. */
   readonly limits?: StoreLimits
   /** Binary multiaddrs for the card. */
@@ -94,7 +96,21 @@ export async function openCarriage(deps: CarriageDeps): Promise<Carriage> {
     card: () => card().bytes,
     historyKey,
   }
-  const conversations = new Conversations({ db, store, intake, ledger, contacts, crypto, random, clock, hlc, log, self, mayCross: deps.mayCross ?? true })
+  const conversations = new Conversations({
+    db,
+    store,
+    intake,
+    ledger,
+    contacts,
+    crypto,
+    random,
+    clock,
+    hlc,
+    log,
+    self,
+    mayCross: deps.mayCross ?? true,
+    ...(deps.habits === undefined ? {} : { habits: deps.habits }),
+  })
   const grant = grantFor(deps)
   const encounterBook = await EncounterBook.open({ db, crypto, random, clock, log, key: historyKey })
   const sync = {

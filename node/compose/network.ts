@@ -7,7 +7,7 @@ import type { Runnable } from '#mesh/runtime'
 import type { NodeOptions } from '#node/config'
 import { LanDiscovery, systemInterfaces } from '#node/discovery'
 import { BoundedDatastore, LanDht, PeopleFinder } from '#node/discovery-dht'
-import { DEFAULT_HOST_LIMITS, Dialer, freePort, Host, Meshes, Revival, ROUTER_HOST_LIMITS, StaticPeers } from '#node/host'
+import { DEFAULT_HOST_LIMITS, Dialer, freePort, Host, isAlive, Meshes, Revival, ROUTER_HOST_LIMITS, StaticPeers } from '#node/host'
 import type { Secrets } from '#node/keystore'
 import { LinkKeeper } from '#node/protocols'
 import { NetworkWatch } from './network-watch.ts'
@@ -78,7 +78,7 @@ export async function makeNetwork(deps: NetworkDeps, options: NodeOptions): Prom
   const peers = new StaticPeers({ host, clock, random, log }, options.peers)
   const revival = new Revival({
     connections: () => host.libp2p.getConnections(),
-    ping: (connection, signal) => host.signOfLife(connection, signal),
+    isAlive,
     dialBeside: (connection, signal) => host.dialBeside(connection, signal),
     onRevived: () => links.hurry(),
     clock,

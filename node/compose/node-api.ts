@@ -2,7 +2,7 @@
 
 import { isMeshError, MeshError } from '#mesh/errors'
 import { cardUri } from '#mesh/identity'
-import { type Address, type DeviceId, type PersonId, parseAddress, parseDeviceId, parseEnvelopeId } from '#mesh/ids'
+import { type Address, type DeviceId, parseAddress, parseDeviceId, parseEnvelopeId } from '#mesh/ids'
 import type { Clock, Crypto } from '#mesh/ports'
 import type { NodeOptions } from '#node/config'
 import type {
@@ -13,7 +13,6 @@ import type {
   ContactInfo,
   DeviceInfo,
   DoctorReport,
-  MessageInfo,
   NodeApi,
   NodeIdentity,
   NodeStatus,
@@ -22,7 +21,6 @@ import type {
   OutboxInfo,
   PeerInfo,
   PrivacyReport,
-  SearchAnswer,
   Verification,
   VerifyParams,
   WatchEvent,
@@ -35,12 +33,12 @@ import { diagnose, interfaceFacts } from '#node/observe'
 import type { Sneakernet } from '#node/sneakernet'
 import type { Carriage } from './carriage.ts'
 import { flushOutbox } from './flush.ts'
+import { RunningMessageApi } from './message-api.ts'
 import type { Network } from './network.ts'
 import { clearOutbox, listOutbox } from './outbox.ts'
 import { gatherPrivacy } from './privacy.ts'
-import { searchAnswer } from './search.ts'
 import { verifyContact } from './verify.ts'
-import { contactInfo, messageInfo, timeText, viewsOfUs } from './views.ts'
+import { contactInfo, timeText, viewsOfUs } from './views.ts'
 
 /** The parts that are asked. */
 export interface NodeApiDeps {
@@ -63,11 +61,12 @@ export interface NodeApiDeps {
 const ADDRESS_TEXT = /^[\w-]{22}$/
 
 /** See the head of this file. */
-export class RunningNodeApi implements NodeApi {
+export class RunningNodeApi extends RunningMessageApi implements NodeApi {
   readonly #deps: NodeApiDeps
   #kept: WatchQueue | undefined
 
   constructor(deps: NodeApiDeps) {
+    super(deps.carriage, deps.secrets.person.person)
     this.#deps = deps
     this.#kept = deps.kept
   }
@@ -199,26 +198,6 @@ export class RunningNodeApi implements NodeApi {
     return found
   }
 
-  async send({ to, text, priority, bridge }: Parameters<NodeApi['send']>[0]): Promise<{ id: string; conversation: string; state: 'queued' }> {
-    const { contacts, conversations } = this.#deps.carriage
-    const options = { ...(priority === undefined ? {} : { priority }), ...(bridge === undefined ? {} : { mayCross: bridge }) }
-    return conversations.send(contacts.find(to), text, options)
-  }
-
-  async log({ to, since, limit }: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {
-    const { carriage } = this.#deps
-    const { person } = carriage.contacts.find(to)
-    const messages = await carriage.conversations.log(person, {
-      ...(since === undefined ? {} : { since: parseEnvelopeId(since) }),
-      ...(limit === undefined ? {} : { limit }),
-    })
-    return messages.map((message) => messageInfo(message, this.#deps.secrets.person.person, (who) => this.petnameOf(who)))
-  }
-
-  async search({ query, limit }: { query: string; limit?: number }): Promise<SearchAnswer> {
-    return searchAnswer(await this.#deps.carriage.conversations.search(query, limit), this.#deps.secrets.person.person, (who) => this.petnameOf(who))
-  }
-
   async outbox(): Promise<OutboxInfo[]> {
     const { carriage, network, clock } = this.#deps
     const dialInMs = network.peers.nextDialInMs()
@@ -260,14 +239,13 @@ export class RunningNodeApi implements NodeApi {
     const kept = this.#kept
     this.#kept = undefined
     const events = this.#deps.feed.watch(signal, kept)
-    if (kept !== undefined) return yield* events // it holds their coming already
-    for (const { device, address } of this.#deps.network.host.peers()) yield { event: 'peer', device, up: true, address, ...this.personBehind(device) }
-    yield* events
-  }
-
-  /** The name given here to a person. */
-  petnameOf(person: PersonId): string | undefined {
-    return this.#deps.carriage.contacts.get(person)?.petname
+    // What was kept holds their coming already.
+    const here = kept === undefined ? this.#deps.network.host.peers() : []
+    for (const { device, address } of here) yield { event: 'peer', device, up: true, address, ...this.personBehind(device) }
+    for await (const event of events) {
+      yield event
+      if (event.event === 'message' && event.direction === 'in') this.#deps.carriage.conversations.reader.noteShown(parseEnvelopeId(event.id))
+    }
   }
 
   #meshOf(device: DeviceId): { mesh?: string } {

@@ -11,7 +11,7 @@ const device = deviceIdOf(nodeCrypto().ed25519PublicKey(new Uint8Array(32).fill(
 const NOON_MS = Date.UTC(2026, 8, 1, 12)
 
 describe('the outbox as people see it', () => {
-  const entry: OutboxEntry = { id: anEnvelope().id, to: anAddress(1), priority: 'normal', state: 'queued', attempts: 0, custody: [] }
+  const entry: OutboxEntry = { id: anEnvelope().id, to: anAddress(1), priority: 'normal', state: 'queued', attempts: 0, isFromBefore: false, custody: [] }
   const info = (one: OutboxEntry, nextMs: number | undefined) => outboxInfo(one, { to: 'bob', sinceMs: NOON_MS, nextMs })
 
   it('names the time of the next dial for what waits here alone', () => {
@@ -66,5 +66,13 @@ describe('the outbox in hand', () => {
     assert.equal((await clearOutbox(a, {})).cleared.length, 1)
     assert.deepEqual(a.ledger.list(), [])
     await assert.rejects(clearOutbox(a, { which: 'nobody' }), refused('MESH_CONTACT_UNKNOWN'))
+  })
+
+  it('counts what waited before the node started among what may arrive: nobody knows what was tried then', async () => {
+    const [a, b] = await stage.friends()
+    await a.send(b, 'one')
+    assert.equal((await clearOutbox(a, { dryRun: true })).mayArrive, 0)
+    const again = await stage.restart(a)
+    assert.equal((await clearOutbox(again, { dryRun: true })).mayArrive, 1)
   })
 })

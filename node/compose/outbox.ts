@@ -37,7 +37,8 @@ export async function clearOutbox(deps: OutboxDeps, { which, dryRun }: { which?:
   const all = await waiting(deps)
   const chosen = which === undefined || which.trim() === '' ? all : meant(deps, all, which.trim())
   const ids = chosen.map(({ entry }) => entry.id)
-  const given = new Set(chosen.flatMap(({ entry }) => (entry.attempts > 0 || entry.custody.length > 0 ? [entry.id] : [])))
+  const mayBeGiven = ({ attempts, isFromBefore, custody }: OutboxEntry): boolean => attempts > 0 || isFromBefore || custody.length > 0
+  const given = new Set(chosen.flatMap(({ entry }) => (mayBeGiven(entry) ? [entry.id] : [])))
   const cleared = dryRun === true ? ids : await deps.conversations.withdraw(ids)
   return { cleared, mayArrive: cleared.filter((id) => given.has(id)).length }
 }

@@ -13,6 +13,7 @@ export async function gatherPrivacy({
   secrets,
 }: Pick<NodeApiDeps, 'carriage' | 'network' | 'options' | 'secrets'>): Promise<PrivacyReport> {
   const contacts = carriage.contacts.list().filter(({ state }) => state === 'contact')
+  const settings = await Promise.all(contacts.map(({ person }) => carriage.conversations.reader.settings(person)))
   return describePrivacy({
     hasPassphrase: await isKeystoreLocked(options.dataDir),
     lan: { isOn: network.discovery !== undefined, interfaces: Object.keys(network.discovery?.status() ?? {}) },
@@ -26,6 +27,11 @@ export async function gatherPrivacy({
       verified: contacts.filter(({ verified }) => verified).length,
       alarmed: contacts.filter(({ alarms }) => alarms.length > 0).length,
       notMutual: contacts.filter(({ mutual }) => !mutual).length,
+    },
+    told: {
+      reading: settings.filter(({ readReceipts }) => readReceipts).length,
+      typing: settings.filter(({ typing }) => typing).length,
+      vanishing: settings.filter(({ lifetimeS }) => lifetimeS > 0).length,
     },
     paddingBytes: PADDING_CLASSES,
     cardAddresses: carriage.card().hints.length,

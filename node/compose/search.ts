@@ -1,24 +1,20 @@
 /** From what a search found to what is answered. */
 import type { SearchResult } from '#mesh/conversations'
-import type { PersonId } from '#mesh/ids'
-import type { SearchAnswer } from '#node/control'
-import { timeText } from './views.ts'
+import type { MessageInfo, SearchAnswer } from '#node/control'
 
-/** @param petnameOf the name given here to a person, if any */
-export function searchAnswer(result: SearchResult, self: PersonId, petnameOf: (person: PersonId) => string | undefined): SearchAnswer {
-  const messages = result.hits.map(({ message: { id, person, direction, composedMs, text }, hits }) => {
-    const petname = direction === 'in' ? petnameOf(person) : undefined
-    return {
-      id,
-      conversation: person,
-      from: direction === 'in' ? person : self,
-      ...(petname === undefined ? {} : { fromPetname: petname }),
-      direction,
-      at: timeText(composedMs),
-      text,
-      hits: hits.map(([start, end]): [number, number] => [start, end]),
-    }
-  })
+/** @param infos the messages of the result as they are shown */
+export function searchAnswer(result: SearchResult, infos: readonly MessageInfo[]): SearchAnswer {
+  const spans = new Map(result.hits.map(({ message, hits }) => [message.id as string, hits]))
+  const messages = infos.map(({ id, conversation, from, fromPetname, direction, at, text }) => ({
+    id,
+    conversation,
+    from,
+    ...(fromPetname === undefined ? {} : { fromPetname }),
+    direction,
+    at,
+    text,
+    hits: (spans.get(id) ?? []).map(([start, end]): [number, number] => [start, end]),
+  }))
   const incomplete = incompleteOf(result)
   return { messages, ...(incomplete === undefined ? {} : { incomplete }) }
 }

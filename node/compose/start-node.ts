@@ -66,6 +66,7 @@ async function open(options: NodeOptions, undo: Array<() => Promise<void>>, unwi
     log,
     profile: options.profile,
     mayCross: options.mayCross,
+    habits: options.habits,
     hints: () => late.network?.host.hints ?? [],
     knownDevices: () =>
       new Set([...(late.network?.discovery?.peers() ?? []).map(({ peer }) => peer), ...(late.network?.host.peers() ?? []).map(({ device }) => device)]).size +

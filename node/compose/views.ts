@@ -38,7 +38,30 @@ export function messageInfo(message: MessageView, self: PersonId, petnameOf: (pe
     ...(mayCross === false ? { bridge: false } : {}),
     ...(direction === 'out' ? { state } : {}),
     ...(missing > 0 ? { missing } : {}),
+    ...richInfo(message, self, petnameOf),
   }
+}
+
+function richInfo(message: MessageView, self: PersonId, petnameOf: (person: PersonId) => string | undefined): Partial<MessageInfo> {
+  const { isEdited, isDeleted, reactions, inReplyTo, thread, mentions, isOnce, lifetimeS, endMs, readMs } = message
+  return {
+    ...(isEdited ? { edited: true } : {}),
+    ...(isDeleted ? { deleted: true } : {}),
+    ...(isOnce ? { once: true } : {}),
+    ...(lifetimeS === undefined ? {} : { ttlS: lifetimeS }),
+    ...(endMs === undefined ? {} : { endsAt: timeText(endMs) }),
+    ...(readMs === undefined ? {} : { readAt: timeText(readMs) }),
+    ...(reactions.length === 0 ? {} : { reactions: reactions.map(({ by, emoji }) => ({ by, ...named(petnameOf(by)), emoji })) }),
+    ...(inReplyTo === undefined ? {} : { inReplyTo }),
+    ...(thread === undefined ? {} : { thread }),
+    ...(mentions.length === 0
+      ? {}
+      : { mentions: mentions.map((person) => ({ person, ...named(petnameOf(person)), ...(person === self ? { you: true } : {}) })) }),
+  }
+}
+
+function named(petname: string | undefined): { petname?: string } {
+  return petname === undefined ? {} : { petname }
 }
 
 /** What is known of each peer about our port: its word, unless it is connected to us, which is more than a word. */
@@ -52,6 +75,14 @@ export function watchEvent(event: ConversationEvent, self: PersonId, petnameOf: 
   switch (event.kind) {
     case 'message':
       return { event: 'message', ...messageInfo(event.message, self, petnameOf) }
+    case 'change':
+      return { event: 'changed', change: event.change, ...messageInfo(event.message, self, petnameOf) }
+    case 'gone':
+      return { event: 'gone', id: event.id, conversation: event.person }
+    case 'typing':
+      return { event: 'typing', conversation: event.person, ...named(petnameOf(event.person)), on: event.isOn }
+    case 'lifetime':
+      return { event: 'ttl', conversation: event.person, ...named(petnameOf(event.person)), by: event.by, ttlS: event.seconds }
     case 'state':
       return { event: 'state', id: event.id, conversation: event.person, state: event.state, by: event.by }
     case 'request':

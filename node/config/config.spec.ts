@@ -43,7 +43,7 @@ describe('configuration', () => {
       profile: 'pi',
       control: {},
       discovery: { lan: true, dht: true },
-      send: { bridge: true },
+      send: { bridge: true, readReceipts: false, typing: false },
       meshes: {},
       sneakernet: { watch: [] },
       log: {},

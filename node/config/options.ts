@@ -36,6 +36,8 @@ export interface NodeOptions {
   readonly discovery: { readonly lan: boolean; readonly dht: boolean }
   /** False: others may not hand own messages from one mesh to another, unless a message says otherwise. */
   readonly mayCross: boolean
+  /** What others are told unless a conversation is set otherwise. */
+  readonly habits: { readonly readReceipts: boolean; readonly typing: boolean }
   /** By mesh, its interfaces, networks and devices. */
   readonly meshes: Readonly<Record<string, readonly string[]>>
   /** Folders whose bundles are read by themselves; absolute. */
@@ -88,6 +90,7 @@ export function nodeOptions(
     control: { port: controlPort ?? DEFAULT_CONTROL_PORT, isPortGiven: controlPort !== undefined },
     discovery: { lan: flags.discovery ?? config.discovery?.lan ?? true, dht: flags.discovery ?? config.discovery?.dht ?? true },
     mayCross: config.send?.bridge ?? true,
+    habits: { readReceipts: config.send?.readReceipts ?? false, typing: config.send?.typing ?? false },
     meshes: config.meshes ?? {},
     watchFolders: [...new Set([...(config.sneakernet?.watch ?? []), ...(flags.watchFolders ?? [])])],
     log: { level: flags.logLevel ?? config.log?.level ?? log.level, write: log.write },

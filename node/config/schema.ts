@@ -23,7 +23,7 @@ export interface Config {
   passphraseFile?: string
   control?: { port?: number | 'off' }
   discovery?: { lan?: boolean; dht?: boolean }
-  send?: { bridge?: boolean }
+  send?: { bridge?: boolean; readReceipts?: boolean; typing?: boolean }
   /** By name, what belongs to a mesh: interfaces, addresses with or without a prefix length, devices. */
   meshes?: Record<string, string[]>
   log?: { level?: LogLevel }
@@ -52,7 +52,7 @@ export const CONFIG_KEYS: Readonly<Record<keyof Config, Rule>> = {
   passphraseFile: { kind: 'text' },
   control: { kind: 'section', keys: { port: { kind: 'port', mayBeOff: true } } },
   discovery: { kind: 'section', keys: { lan: { kind: 'switch' }, dht: { kind: 'switch' } } },
-  send: { kind: 'section', keys: { bridge: { kind: 'switch' } } },
+  send: { kind: 'section', keys: { bridge: { kind: 'switch' }, readReceipts: { kind: 'switch' }, typing: { kind: 'switch' } } },
   meshes: { kind: 'named-texts' },
   log: { kind: 'section', keys: { level: { kind: 'choice', of: LOG_LEVELS } } },
   sneakernet: { kind: 'section', keys: { watch: { kind: 'folders' } } },
@@ -100,6 +100,10 @@ discovery:
 send:
   # Whether others may hand your messages from one mesh to another (see meshes); for one message: send --no-bridge.
   bridge: true
+  # Whether others are told that you have read what they wrote, and that you are typing. Both say when you are there;
+  # for one conversation: conversation set NAME --read-receipts on. Who does not tell that he types is not told either.
+  readReceipts: false
+  typing: false
 
 # For a node with neighbours in several meshes: what belongs to which. A mesh is a name of yours with interfaces, networks
 # and devices; a device counts before a network, the smaller network before the larger one, and both before an

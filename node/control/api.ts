@@ -1,3 +1,4 @@
+import type { DeliveryState, MessageApi, MessageChangeKind, MessageInfo, MessagePriority } from './messages.ts'
 import type { PrivacyApi } from './privacy-api.ts'
 import type { SearchApi } from './search-api.ts'
 import type { TrustAlarmInfo, TrustApi, TrustEvent } from './trust-api.ts'
@@ -9,7 +10,7 @@ import type { TrustAlarmInfo, TrustApi, TrustEvent } from './trust-api.ts'
  * name. Fields may be added; none changes its meaning. `node/compose` implements it, `ControlClient`
  * offers the same methods from another process.
  */
-export interface NodeApi extends PrivacyApi, SearchApi, TrustApi {
+export interface NodeApi extends MessageApi, PrivacyApi, SearchApi, TrustApi {
   status(): Promise<NodeStatus>
   id(): Promise<NodeIdentity>
   peers(): Promise<PeerInfo[]>
@@ -28,12 +29,6 @@ export interface NodeApi extends PrivacyApi, SearchApi, TrustApi {
   /** Revokes a device of this person for ever; the revocation travels to everybody who knows the person. */
   deviceRevoke(params: { device: string }): Promise<DeviceInfo>
 
-  /**
-   * Answered when the message is durable. `priority` is `normal` unless said otherwise; `bridge` says whether others may
-   * hand it from one mesh to another, and is as the node is configured unless said.
-   */
-  send(params: { to: string; text: string; priority?: MessagePriority; bridge?: boolean }): Promise<{ id: string; conversation: string; state: 'queued' }>
-  log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]>
   /** What waits, the most urgent first, and of the equally urgent the oldest. */
   outbox(): Promise<OutboxInfo[]>
   /** Dials everybody whose address is known, and offers again what waits; answered when the dials have ended, or after `timeoutMs`. */
@@ -195,36 +190,6 @@ export interface DeviceInfo {
   here: boolean
 }
 
-/**
- * `delivered` is backed by the receiver's retraction receipt, `carried` by a custodian's custody receipt that
- * has not run out. `withdrawn`: taken back here before it was delivered; a copy that others carry may still
- * arrive, and then it is `delivered`.
- */
-export type DeliveryState = 'queued' | 'carried' | 'delivered' | 'expired' | 'withdrawn'
-
-export interface MessageInfo {
-  id: string
-  conversation: string
-  from: string
-  fromPetname?: string
-  direction: 'in' | 'out'
-  text: string
-  at: string
-  parents: string[]
-  /** Only on own messages that nobody may hand from one mesh to another. */
-  bridge?: false
-  /** Only on messages this person sent. */
-  state?: DeliveryState
-  /** Number of messages that this one follows and that have not arrived. */
-  missing?: number
-}
-
-/**
- * What goes first where not everything can go, here and at everybody who carries it. `ephemeral` is now or
- * never: given to who is connected within two minutes, and dropped otherwise.
- */
-export type MessagePriority = 'critical' | 'normal' | 'bulk' | 'ephemeral'
-
 export interface OutboxInfo {
   id: string
   to: string
@@ -269,6 +234,13 @@ export interface OutboxCleared {
 
 export type WatchEvent =
   | ({ event: 'message' } & MessageInfo)
+  /** A message is not what it was: here as it is now. */
+  | ({ event: 'changed'; change: MessageChangeKind } & MessageInfo)
+  /** A disappearing message is no longer here. */
+  | { event: 'gone'; id: string; conversation: string }
+  | { event: 'typing'; conversation: string; petname?: string; on: boolean }
+  /** The other side has said how long messages last; 0: for ever. */
+  | { event: 'ttl'; conversation: string; petname?: string; by: string; ttlS: number }
   | { event: 'state'; id: string; conversation: string; state: DeliveryState; by: string }
   | { event: 'request'; person: string; claimedName: string }
   | { event: 'contact'; person: string; petname?: string; verified: boolean }

@@ -8,8 +8,6 @@ import type {
   ContactInfo,
   DeviceInfo,
   DoctorReport,
-  MessageInfo,
-  MessagePriority,
   NodeApi,
   NodeIdentity,
   NodeStatus,
@@ -19,7 +17,9 @@ import type {
   PeerInfo,
   WatchEvent,
 } from './api.ts'
+import { connectError, gone, timedOut } from './client-faults.ts'
 import { EventStream } from './event-stream.ts'
+import type { Amended, AmendParams, ConversationInfo, MessageApi, MessageInfo, SendParams, ThreadInfo } from './messages.ts'
 import type { PrivacyReport } from './privacy-api.ts'
 import type { SearchAnswer } from './search-api.ts'
 import { findSocket } from './socket-path.ts'
@@ -33,6 +33,8 @@ const MAX_ANSWER_CHARACTERS = 512 * 1_048_576
 const DEFAULT_TIMEOUT_MS = 30_000
 /** Events that wait for a slow reader on this side; above, the socket is not read and the node counts what is lost. */
 const MAX_WAITING_EVENTS = 256
+
+type Queued = Awaited<ReturnType<MessageApi['send']>>
 
 interface Pending {
   resolve(result: unknown): void
@@ -134,8 +136,38 @@ export class ControlClient implements NodeApi {
   deviceRevoke(params: { device: string }): Promise<DeviceInfo> {
     return this.#call('deviceRevoke', params)
   }
-  send(params: { to: string; text: string; priority?: MessagePriority; bridge?: boolean }): Promise<{ id: string; conversation: string; state: 'queued' }> {
-    return this.#call('send', params)
+  send(params: SendParams): Promise<Queued> {
+    return this.#call('send', { ...params })
+  }
+  reply(params: AmendParams & { text: string }): Promise<Queued> {
+    return this.#call('reply', { ...params })
+  }
+  edit(params: AmendParams & { text: string }): Promise<Amended> {
+    return this.#call('edit', { ...params })
+  }
+  delete(params: AmendParams): Promise<Amended> {
+    return this.#call('delete', { ...params })
+  }
+  react(params: AmendParams & { emoji: string; undo?: boolean }): Promise<Amended> {
+    return this.#call('react', { ...params })
+  }
+  thread(params: AmendParams): Promise<MessageInfo[]> {
+    return this.#call('thread', { ...params })
+  }
+  threads(params: { to: string }): Promise<ThreadInfo[]> {
+    return this.#call('threads', params)
+  }
+  read(params: AmendParams): Promise<MessageInfo> {
+    return this.#call('read', { ...params })
+  }
+  typing(params: { to: string; on: boolean }): Promise<{ told: boolean }> {
+    return this.#call('typing', params)
+  }
+  conversationGet(params: { who: string }): Promise<ConversationInfo> {
+    return this.#call('conversationGet', params)
+  }
+  conversationSet(params: Parameters<MessageApi['conversationSet']>[0]): Promise<ConversationInfo> {
+    return this.#call('conversationSet', params)
   }
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {
     return this.#call('log', params)
@@ -257,27 +289,4 @@ function parse(line: string): unknown {
     if (error instanceof SyntaxError) return undefined
     throw error
   }
-}
-
-function connectError(dataDir: string, cause: unknown): MeshError {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : 'ENOENT'
-  if (code === 'EACCES' || code === 'EPERM') {
-    return new MeshError('NODE_UNAUTHORIZED', `the node at ${dataDir} belongs to another user`, {
-      cause,
-      hint: 'run this as that user, or choose your own with --data',
-    })
-  }
-  return new MeshError('NODE_NOT_RUNNING', `no node is running on ${dataDir}`, {
-    ...(cause === undefined ? {} : { cause }),
-    detail: { data: dataDir },
-    hint: 'start one with `qpq up`, or say where its data is with --data',
-  })
-}
-
-function gone(): MeshError {
-  return new MeshError('NODE_NOT_RUNNING', 'the node has ended', { hint: 'start it again with `qpq up`' })
-}
-
-function timedOut(what: string, ms: number): MeshError {
-  return new MeshError('NODE_TIMEOUT', `${what} within ${ms / 1_000} s`, { hint: 'give it longer with --timeout SECONDS, or see its log' })
 }

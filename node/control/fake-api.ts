@@ -1,5 +1,6 @@
 import { MeshError } from '#mesh/errors'
 import type { ContactInfo, NodeApi, WatchEvent } from './api.ts'
+import type { ConversationInfo } from './messages.ts'
 import { WatchFeed } from './watch-feed.ts'
 
 /** A node that answers from memory, for specs of what stands in front of one. */
@@ -14,6 +15,7 @@ export interface FakeApi extends NodeApi {
 export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
   const feed = new WatchFeed()
   const sent: Parameters<NodeApi['send']>[0][] = []
+  let settings: ConversationInfo = { conversation: 'qpq1bob', petname: 'bob', readReceipts: false, typing: false, ttlS: 0 }
   const fake: FakeApi = {
     feed,
     sent,
@@ -57,6 +59,27 @@ export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
     send: async (params) => {
       sent.push(params)
       return { id: `id${sent.length}`, conversation: 'qpq1bob', state: 'queued' }
+    },
+    reply: async () => ({ id: 'reply', conversation: 'qpq1bob', state: 'queued' }),
+    edit: async ({ message }) => ({ id: 'edit', message, state: 'queued' }),
+    delete: async ({ message }) => ({ id: 'delete', message, state: 'queued' }),
+    react: async ({ message }) => ({ id: 'react', message, state: 'queued' }),
+    thread: async () => [],
+    threads: async () => [],
+    read: async ({ message }) => ({
+      id: message,
+      conversation: 'qpq1bob',
+      from: 'qpq1bob',
+      direction: 'in',
+      text: 'once',
+      at: '2026-01-01T00:00:00Z',
+      parents: [],
+    }),
+    typing: async () => ({ told: true }),
+    conversationGet: async () => settings,
+    conversationSet: async (params) => {
+      settings = { ...settings, ...params }
+      return settings
     },
     log: async () => [],
     search: async () => ({ messages: [] }),

@@ -5,12 +5,9 @@ export type {
   BundleProgress,
   BundleStep,
   ContactInfo,
-  DeliveryState,
   DeviceInfo,
   DoctorFinding,
   DoctorReport,
-  MessageInfo,
-  MessagePriority,
   NodeApi,
   NodeIdentity,
   NodeStatus,
@@ -25,6 +22,7 @@ export type {
 } from './api.ts'
 export { ControlClient } from './client.ts'
 export { type DataLock, lockData, lockOwner } from './data-lock.ts'
+export type { Amended, AmendParams, ConversationInfo, DeliveryState, MessageApi, MessageInfo, MessagePriority, SendParams, ThreadInfo } from './messages.ts'
 export type { PrivacyReport, PrivacySetting, PrivacyView } from './privacy-api.ts'
 export type { SearchAnswer } from './search-api.ts'
 export { type ControlAddress, ControlServer, type ControlServerDeps, type ControlServerOptions } from './server.ts'

@@ -31,6 +31,14 @@ const path = z
   .startsWith('/', 'a path begins with /')
   .refine((text) => !text.includes('\0'), 'a path has no zero byte')
 const none = z.strictObject({})
+/** The id of a message, the end of one, or `last`. */
+const which = z.string().min(1).max(128)
+const amended = { message: which, in: who.optional() }
+
+/** Without what was not said. */
+function given<T extends Record<string, unknown>>(said: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
+}
 
 function method<P>(params: ZodType<P>, run: (api: NodeApi, params: P) => Promise<unknown>): (raw: unknown) => Call {
   return (raw) => {
@@ -73,13 +81,25 @@ const METHODS: Readonly<Record<MethodName, (raw: unknown) => Call>> = {
   ),
   deviceList: method(none, (api) => api.deviceList()),
   deviceRevoke: method(z.strictObject({ device: z.string().min(1).max(128) }), (api, params) => api.deviceRevoke(params)),
-  send: method(z.strictObject({ to: who, text, priority: priority.optional(), bridge: z.boolean().optional() }), (api, params) =>
-    api.send({
-      to: params.to,
-      text: params.text,
-      ...(params.priority === undefined ? {} : { priority: params.priority }),
-      ...(params.bridge === undefined ? {} : { bridge: params.bridge }),
-    }),
+  send: method(
+    z.strictObject({ to: who, text, priority: priority.optional(), bridge: z.boolean().optional(), thread: which.optional(), once: z.boolean().optional() }),
+    (api, params) =>
+      api.send({ to: params.to, text: params.text, ...given({ priority: params.priority, bridge: params.bridge, thread: params.thread, once: params.once }) }),
+  ),
+  reply: method(z.strictObject({ ...amended, text }), (api, { message, text: said, in: place }) => api.reply({ message, text: said, ...given({ in: place }) })),
+  edit: method(z.strictObject({ ...amended, text }), (api, { message, text: said, in: place }) => api.edit({ message, text: said, ...given({ in: place }) })),
+  delete: method(z.strictObject(amended), (api, { message, in: place }) => api.delete({ message, ...given({ in: place }) })),
+  react: method(z.strictObject({ ...amended, emoji: z.string().max(64), undo: z.boolean().optional() }), (api, { message, emoji, in: place, undo }) =>
+    api.react({ message, emoji, ...given({ in: place, undo }) }),
+  ),
+  thread: method(z.strictObject(amended), (api, { message, in: place }) => api.thread({ message, ...given({ in: place }) })),
+  threads: method(z.strictObject({ to: who }), (api, params) => api.threads(params)),
+  read: method(z.strictObject(amended), (api, { message, in: place }) => api.read({ message, ...given({ in: place }) })),
+  typing: method(z.strictObject({ to: who, on: z.boolean() }), (api, params) => api.typing(params)),
+  conversationGet: method(z.strictObject({ who }), (api, params) => api.conversationGet(params)),
+  conversationSet: method(
+    z.strictObject({ who, readReceipts: z.boolean().optional(), typing: z.boolean().optional(), ttlS: z.int().min(0).max(31_536_000).optional() }),
+    (api, { who: whom, ...change }) => api.conversationSet({ who: whom, ...given(change) }),
   ),
   log: method(z.strictObject({ to: who, since: z.string().max(128).optional(), limit: z.int().min(1).max(10_000).optional() }), (api, { to, since, limit }) =>
     api.log({ to, ...(since === undefined ? {} : { since }), ...(limit === undefined ? {} : { limit }) }),

@@ -11,7 +11,7 @@ export interface PrivacyReport {
 
 /** One thing that protects, or does not. */
 export interface PrivacySetting {
-  /** Bounded, stable: `author-keys`, `padding`, `history`, `passphrase`, `read-receipts`, `verified`, `discovery-lan`, `discovery-dht`, `bridges`, `control-http`. */
+  /** Bounded, stable: `author-keys`, `padding`, `history`, `passphrase`, `read-receipts`, `typing`, `disappearing`, `verified`, `discovery-lan`, `discovery-dht`, `bridges`, `control-http`. */
   code: string
   /** Whether it is as private as it can be. */
   protects: boolean

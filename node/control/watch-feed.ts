@@ -97,5 +97,6 @@ export class WatchFeed {
 }
 
 function costOf(event: WatchEvent): number {
-  return EVENT_COST + (event.event === 'message' ? event.text.length + 64 * event.parents.length : 0)
+  if (event.event !== 'message' && event.event !== 'changed') return EVENT_COST
+  return EVENT_COST + event.text.length + 64 * event.parents.length + 128 * ((event.reactions?.length ?? 0) + (event.mentions?.length ?? 0))
 }

@@ -19,16 +19,16 @@ import { type DeviceId, deviceIdOf } from '#mesh/ids'
 import type { Clock, Crypto, Log } from '#mesh/ports'
 import type { Runnable } from '#mesh/runtime'
 import { linkLocalTcp } from '#node/discovery'
+import { corkedTcp } from '#node/transports'
 import { originOf } from './crowding.ts'
 import { deviceOf } from './device-of.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { hintsAmong } from './hints.ts'
 import { DEFAULT_HOST_LIMITS, type HostLimits } from './limits.ts'
 import { listeningAt } from './listening-at.ts'
 import { type NeighbourView, NeighbourViews } from './neighbour-views.ts'
 import { freePort } from './ports.ts'
 import { loadQuic, type QuicTransport } from './quic.ts'
-
-const PING_PROTOCOL = '/ipfs/ping/1.0.0'
 
 /** What a host needs. */
 export interface HostDeps {
@@ -78,6 +78,7 @@ export class Host implements Runnable {
   readonly #limits: HostLimits
   readonly #listeners = new Set<(event: PeerEvent) => void>()
   readonly #refusals: Record<string, number> = {}
+  readonly #heartbeat: Heartbeat
   #libp2p: Libp2p | undefined
   #views: NeighbourViews | undefined
   #listen: string[] = []
@@ -87,6 +88,9 @@ export class Host implements Runnable {
     this.#deps = deps
     this.#options = options
     this.#limits = options.limits ?? DEFAULT_HOST_LIMITS
+    const { clock, log } = deps
+    const { silentMs, answerMs } = this.#limits
+    this.#heartbeat = new Heartbeat({ connections: () => this.libp2p.getConnections(), clock, log }, { silentMs, answerMs })
     this.device = deviceIdOf(deps.crypto.ed25519PublicKey(deps.deviceSeed))
   }
 
@@ -101,7 +105,7 @@ export class Host implements Runnable {
     libp2p.addEventListener('peer:disconnect', (event) => this.#tell(event.detail, false))
     await libp2p.start()
     // libp2p goes on without a single address (see `faultTolerance`); a node that nobody can dial shall say so.
-    if (libp2p.getMultiaddrs().length > 0) return
+    if (libp2p.getMultiaddrs().length > 0) return this.#heartbeat.start()
     await libp2p.stop()
     throw new MeshError('NODE_PORT_IN_USE', `nothing could be opened to listen on: ${this.#listen.join(', ')}`, {
       detail: { listen: this.#listen.join() },
@@ -110,6 +114,7 @@ export class Host implements Runnable {
   }
 
   async stop(): Promise<void> {
+    await this.#heartbeat.stop()
     await this.#libp2p?.stop()
   }
 
@@ -179,12 +184,6 @@ export class Host implements Runnable {
     return deviceOf(connection.remotePeer)
   }
 
-  /** Resolves when the other side of a connection has answered: a stream for pings that is negotiated and closed. Rejects as libp2p does. */
-  async signOfLife(connection: Connection, signal: AbortSignal): Promise<void> {
-    const stream = await connection.newStream(PING_PROTOCOL, { signal })
-    await stream.close({ signal })
-  }
-
   /** Makes another connection with the same peer, on the same way as this one. Rejects as libp2p does. */
   async dialBeside(connection: Connection, signal: AbortSignal): Promise<void> {
     const { remotePeer, remoteAddr, direction } = connection
@@ -221,9 +220,9 @@ export class Host implements Runnable {
       addresses: { listen: [...this.#listen] },
       // A machine without IPv6 still listens on IPv4; that the port was free was seen before.
       transportManager: { faultTolerance: 1 },
-      transports: [linkLocalTcp({ maxConnections: limits.maxConnections, backlog: limits.maxPendingInbound }), ...quic],
+      transports: [corkedTcp(linkLocalTcp({ maxConnections: limits.maxConnections, backlog: limits.maxPendingInbound })), ...quic],
       connectionEncrypters: [noise()],
-      streamMuxers: [yamux({ maxInboundStreams: limits.maxStreams, maxOutboundStreams: limits.maxStreams, streamOptions: streams })],
+      streamMuxers: [yamux({ enableKeepAlive: false, maxInboundStreams: limits.maxStreams, maxOutboundStreams: limits.maxStreams, streamOptions: streams })],
       connectionManager: {
         maxConnections: limits.maxConnections,
         maxIncomingPendingConnections: limits.maxPendingInbound,
@@ -237,7 +236,8 @@ export class Host implements Runnable {
         // Peers are kept by discovery and by the keeper of static peers; libp2p's own list would do it twice.
         reconnectRetries: 0,
       },
-      connectionMonitor: { enabled: true, pingInterval: limits.pingEveryMs, abortConnectionOnPingFailure: true },
+      // See `Heartbeat`.
+      connectionMonitor: { enabled: false },
       connectionGater: {
         denyDialPeer: (peer) => this.#isDenied(peer),
         denyInboundConnection: ({ remoteAddr }) => this.#isCrowded(originOf(remoteAddr.toString())),

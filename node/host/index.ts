@@ -1,4 +1,5 @@
 export { type DialCount, Dialer, type DialerDeps, type DialTarget } from './dialer.ts'
+export { isAlive } from './heartbeat.ts'
 export { hintText } from './hints.ts'
 export { Host, type HostDeps, type HostOptions, type HostPeer, type PeerEvent } from './host.ts'
 export { DEFAULT_HOST_LIMITS, type HostLimits, ROUTER_HOST_LIMITS } from './limits.ts'

@@ -28,8 +28,10 @@ export interface HostLimits {
   readonly addressTimeoutMs: number
   /** A handshake that others began, ms. */
   readonly inboundHandshakeMs: number
-  /** Between pings that find dead connections, ms. */
-  readonly pingEveryMs: number
+  /** A connection on which nothing was heard for so long is asked whether it lives, ms. */
+  readonly silentMs: number
+  /** Who is asked has so long to say anything, ms: half a minute in all, until a dead connection is noticed. */
+  readonly answerMs: number
 }
 
 /** For a Pi or a desk. */
@@ -46,7 +48,8 @@ export const DEFAULT_HOST_LIMITS: HostLimits = {
   dialTimeoutMs: 10_000,
   addressTimeoutMs: 4_000,
   inboundHandshakeMs: 10_000,
-  pingEveryMs: 15_000,
+  silentMs: 15_000,
+  answerMs: 10_000,
 }
 
 /** For a router with little memory. */

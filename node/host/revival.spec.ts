@@ -3,6 +3,7 @@ import { deviceIdOf } from '#mesh/ids'
 import { silentLog } from '#mesh/ports'
 import { settle } from '#mesh/testing'
 import { nodeCrypto, systemClock } from '#node/crypto'
+import { isAlive } from './heartbeat.ts'
 import { Host } from './host.ts'
 import { Revival, type RevivalDeps } from './revival.ts'
 
@@ -13,14 +14,14 @@ describe('a revival of connections', () => {
   let b: Host
   let revival: Revival
   let revived: number
-  /** Pings are answered. */
-  let isAlive: boolean
+  /** Whether anybody answers. */
+  let answers: boolean
 
   beforeEach(async () => {
     ;[a, b] = await Promise.all([startHost(1), startHost(2)])
     await a.dial(b.addresses, new AbortController().signal)
     revived = 0
-    isAlive = true
+    answers = true
   })
 
   afterEach(async () => {
@@ -31,7 +32,7 @@ describe('a revival of connections', () => {
   function make(of: Host, deps: Partial<RevivalDeps> = {}): Revival {
     revival = new Revival({
       connections: () => of.libp2p.getConnections(),
-      ping: (connection, signal) => (isAlive ? of.signOfLife(connection, signal) : silence(signal)),
+      isAlive: async (connection, patience) => answers && isAlive(connection, patience),
       dialBeside: (connection, signal) => of.dialBeside(connection, signal),
       onRevived: () => {
         revived++
@@ -48,17 +49,23 @@ describe('a revival of connections', () => {
 
   it('leaves those alone who answer', async () => {
     const before = idsOf(a)
-    let answered: Promise<void> = Promise.resolve()
-    make(a, { ping: (connection, signal) => (answered = a.signOfLife(connection, signal)) }).check()
-    await settle()
-    await answered
+    const { promise: looked, resolve } = Promise.withResolvers<boolean>()
+    const deps: Partial<RevivalDeps> = {
+      isAlive: async (connection, patience) => {
+        const found = await isAlive(connection, patience)
+        resolve(found)
+        return found
+      },
+    }
+    make(a, deps).check()
+    assert.equal(await looked, true)
     await settle()
     assert.deepEqual([idsOf(a), revived], [before, 0])
   })
 
   it('puts a new connection in the place of one that keeps silent, and ends that afterwards', async () => {
     const [before] = idsOf(a)
-    isAlive = false
+    answers = false
     const isClosed = new Promise((resolve) => a.libp2p.addEventListener('connection:close', resolve, { once: true }))
     make(a).check()
     await isClosed
@@ -69,7 +76,7 @@ describe('a revival of connections', () => {
   })
 
   it('does the same where the other one had dialled', async () => {
-    isAlive = false
+    answers = false
     const isClosed = new Promise((resolve) => b.libp2p.addEventListener('connection:close', resolve, { once: true }))
     await listensKnown(b, a)
     make(b).check()
@@ -79,7 +86,7 @@ describe('a revival of connections', () => {
 
   it('keeps what is silent when nothing better can be had: the link may only be slow', async () => {
     const before = idsOf(a)
-    isAlive = false
+    answers = false
     let refused: Promise<unknown> = Promise.resolve()
     const dialled = new Promise<void>((resolve) => {
       make(a, {
@@ -96,7 +103,7 @@ describe('a revival of connections', () => {
   })
 
   it('begins anew when the network changes during a look, and ends when it is stopped', async () => {
-    isAlive = false
+    answers = false
     let dials = 0
     const signals: AbortSignal[] = []
     const deps = {

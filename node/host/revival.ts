@@ -10,12 +10,13 @@
 import type { Connection } from '@libp2p/interface'
 import type { Clock, Log } from '#mesh/ports'
 import { type Runnable, spawn, type Task } from '#mesh/runtime'
+import type { Patience } from './heartbeat.ts'
 
 /** What a revival needs of the host. */
 export interface RevivalDeps {
   readonly connections: () => readonly Connection[]
-  /** A sign of life of the peer on the other side; rejects without one, or when the signal aborts. */
-  readonly ping: (connection: Connection, signal: AbortSignal) => Promise<unknown>
+  /** Waits for a sign of life of the peer on the other side; see `isAlive`. */
+  readonly isAlive: (connection: Connection, patience: Patience) => Promise<boolean>
   /** Another connection with the same peer; rejects when there is none to be had. */
   readonly dialBeside: (connection: Connection, signal: AbortSignal) => Promise<unknown>
   /** Somebody has a new connection. Must not throw. */
@@ -58,8 +59,8 @@ export class Revival implements Runnable {
   }
 
   async #look(connection: Connection, signal: AbortSignal): Promise<void> {
-    const { clock, log, dialBeside, onRevived } = this.#deps
-    if (await this.#isAlive(connection, signal)) return
+    const { clock, log, isAlive, dialBeside, onRevived } = this.#deps
+    if ((await isAlive(connection, { ms: SIGN_MS, clock, signal })) || signal.aborted) return
     const peer = connection.remotePeer.toString()
     try {
       await dialBeside(connection, signal)
@@ -71,20 +72,5 @@ export class Revival implements Runnable {
     log.info('a connection that the network had cut was replaced', { peer, forMs: Math.round(clock.now() - connection.timeline.open) })
     connection.abort(new Error('replaced after the network changed'))
     onRevived()
-  }
-
-  async #isAlive(connection: Connection, signal: AbortSignal): Promise<boolean> {
-    const tooLate = new AbortController()
-    const { clock, ping } = this.#deps
-    const timer = clock.sleep(SIGN_MS, AbortSignal.any([signal, tooLate.signal])).then(() => tooLate.abort())
-    try {
-      await ping(connection, AbortSignal.any([signal, tooLate.signal]))
-      return true
-    } catch {
-      return signal.aborted
-    } finally {
-      tooLate.abort()
-      await timer
-    }
   }
 }

@@ -11,6 +11,7 @@ function facts(over: Partial<PrivacyFacts> = {}): PrivacyFacts {
     named: 0,
     connected: 0,
     contacts: { all: 2, verified: 2, alarmed: 0, notMutual: 0 },
+    told: { reading: 0, typing: 0, vanishing: 0 },
     paddingBytes: [256, 512],
     cardAddresses: 0,
     deviceName: 'kitchen',
@@ -35,6 +36,7 @@ describe('the privacy report', () => {
     assert.deepEqual(open({}), [])
     assert.deepEqual(open({ hasPassphrase: false }), ['history', 'passphrase'])
     assert.deepEqual(open({ lan: { isOn: true, interfaces: ['eth0'] }, dht: true }), ['discovery-lan', 'discovery-dht'])
+    assert.deepEqual(open({ told: { reading: 1, typing: 1, vanishing: 0 } }), ['read-receipts', 'typing'])
     assert.deepEqual(open({ bridges: { mayCross: true, meshes: [] } }), ['bridges'])
     assert.deepEqual(open({ contacts: { all: 2, verified: 1, alarmed: 0, notMutual: 0 } }), ['verified'])
     assert.deepEqual(open({ contacts: { all: 2, verified: 2, alarmed: 1, notMutual: 0 } }), ['verified'])

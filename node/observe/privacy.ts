@@ -15,6 +15,8 @@ export interface PrivacyFacts {
   readonly named: number
   readonly connected: number
   readonly contacts: { readonly all: number; readonly verified: number; readonly alarmed: number; readonly notMutual: number }
+  /** Contacts who are told what was read, and that something is being typed; conversations whose messages disappear. */
+  readonly told: { readonly reading: number; readonly typing: number; readonly vanishing: number }
   /** Sizes a sealed message can have, bytes. */
   readonly paddingBytes: readonly number[]
   /** Binary addresses in the own card. */
@@ -27,7 +29,8 @@ export function describePrivacy(facts: PrivacyFacts): PrivacyReport {
   return { settings: [...ofMessages(facts), ...ofTheDisk(facts), ...ofTheNetwork(facts)], views: views(facts) }
 }
 
-function ofMessages({ contacts, paddingBytes, bridges }: PrivacyFacts): PrivacySetting[] {
+function ofMessages(facts: PrivacyFacts): PrivacySetting[] {
+  const { contacts, paddingBytes, bridges } = facts
   const classes = paddingBytes.join(', ')
   const unverified = contacts.all - contacts.verified
   return [
@@ -37,11 +40,7 @@ function ofMessages({ contacts, paddingBytes, bridges }: PrivacyFacts): PrivacyS
       message: `${count(contacts.all, 'contact')}, and a signing key of its own towards each: carriers cannot tell that messages to different people come from one device`,
     },
     { code: 'padding', protects: true, message: `sealed messages are filled up to ${classes} bytes: only the class of a length shows` },
-    {
-      code: 'read-receipts',
-      protects: true,
-      message: 'nobody is told what was read; that a message has arrived is always told, since carriers drop their copies by it',
-    },
+    ...ofHabits(facts),
     {
       code: 'verified',
       protects: unverified === 0 && contacts.alarmed === 0,
@@ -57,6 +56,29 @@ function ofMessages({ contacts, paddingBytes, bridges }: PrivacyFacts): PrivacyS
         ? `others may hand your messages from one mesh to another${bridges.meshes.length === 0 ? '' : ` (named here: ${bridges.meshes.join(', ')})`}`
         : 'your messages stay in the mesh in which they are written, if others keep to the rules',
       ...(bridges.mayCross ? { advice: '`send: { bridge: false }` in the configuration, or --no-bridge, forbids it' } : {}),
+    },
+  ]
+}
+
+function ofHabits({ told: { reading, typing, vanishing } }: PrivacyFacts): PrivacySetting[] {
+  const off = { advice: 'qpq conversation set NAME --read-receipts off --typing off' }
+  return [
+    {
+      code: 'read-receipts',
+      protects: reading === 0,
+      message: `${reading === 0 ? 'nobody' : count(reading, 'contact')} is told what was read; that a message has arrived is always told, since carriers drop their copies by it`,
+      ...(reading === 0 ? {} : off),
+    },
+    {
+      code: 'typing',
+      protects: typing === 0,
+      message: `${typing === 0 ? 'nobody' : count(typing, 'contact')} is told that you are typing`,
+      ...(typing === 0 ? {} : off),
+    },
+    {
+      code: 'disappearing',
+      protects: true,
+      message: `in ${count(vanishing, 'conversation')} messages disappear after they were read; others can always keep a copy`,
     },
   ]
 }
@@ -106,7 +128,7 @@ function ofTheNetwork({ lan, dht, http }: PrivacyFacts): PrivacySetting[] {
 }
 
 function views(facts: PrivacyFacts): PrivacyView[] {
-  const { contacts, named, connected, lan, hasPassphrase, cardAddresses, deviceName, dht } = facts
+  const { contacts, named, connected, lan, hasPassphrase, cardAddresses, deviceName, dht, told } = facts
   const carried = [
     'to which inbox a message goes; who has that person’s card knows whose it is',
     'which messages to one inbox are by the same author, not who that is',
@@ -145,7 +167,10 @@ function views(facts: PrivacyFacts): PrivacyView[] {
         ...(contacts.notMutual === 0 ? [] : [`your card again with every message, until they have written (${contacts.notMutual} have not)`]),
         'that a message of theirs has arrived here',
       ],
-      hidden: ['whether you read it', 'whom else you know and write to'],
+      hidden: [
+        ...(told.reading === 0 ? ['whether you read it'] : ['whether you read it, where you have not switched that on']),
+        'whom else you know and write to',
+      ],
     },
     {
       who: 'finder-of-the-disk',

@@ -11,9 +11,10 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { INITIAL_COPIES } from '#mesh/envelope'
 import { type Address, addressOf, type DeviceId, deviceIdOf, type EnvelopeId, envelopeIdOf } from '#mesh/ids'
 import type { Clock } from '#mesh/ports'
-import { BestSeen, Encounters, INITIAL_COPIES, planFor } from '#mesh/routing'
+import { BestSeen, Encounters, planFor } from '#mesh/routing'
 import { type Contact, contactsOf } from '../sim/movement.ts'
 import { Seeded } from '../sim/seeded.ts'
 

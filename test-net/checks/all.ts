@@ -20,6 +20,7 @@ const SUITES: Readonly<Record<string, ReadonlyArray<readonly [script: string, ..
     ['bad-input.ts'],
     ['dht.ts'],
     ['replay.ts', '100000'],
+    ['stick.ts', '1500'],
     ['flood.ts', '--quiet', '5', '--flood', '15', '--neighbours', '7'],
     ['../sim/main.ts', POWER_CUTS, '--backend', 'netns', '--nodes', '4', '--speed', '200', '--seed', '1'],
   ],

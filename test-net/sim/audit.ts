@@ -1,7 +1,7 @@
 /** What must be true of machines: now and then while a run lasts, and at its end. */
 import type { MessageView } from '#mesh/conversations'
+import { HOP_LIMIT } from '#mesh/envelope'
 import type { Address, EnvelopeId } from '#mesh/ids'
-import { HOP_LIMIT } from '#mesh/routing'
 import { type EnvelopeMeta, type Quota, STORED_OVERHEAD_BYTES } from '#mesh/store'
 import type { Machine } from './machine.ts'
 import type { Sent, Witness } from './witness.ts'

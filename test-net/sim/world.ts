@@ -256,11 +256,20 @@ class World {
     for (const machine of machines) machine.powerOn()
     const turnMs = settleMs / (others.length * (GATHERINGS + 1) + 1)
     await scheduler.runUntil(scheduler.nowMs + turnMs)
-    for (let i = 0; i < GATHERINGS; i++) for (const other of others) await this.#meet(hub, other, turnMs)
+    const { counts } = this.#witness
+    /** One round; true when somebody was shown something, whose receipt those who came before have not seen. */
+    const gather = async (): Promise<boolean> => {
+      const before = counts.shown
+      for (const other of others) await this.#meet(hub, other, turnMs)
+      return counts.shown !== before
+    }
+    let isNew = true
+    for (let i = 0; i < GATHERINGS; i++) isNew = await gather()
     const waiting = [...this.#witness.sent.values()].filter(({ id, deliveredMs, to }) => id !== undefined && deliveredMs === undefined && machines.includes(to))
     const pairs = new Map(waiting.map(({ from, to }) => [`${from.index} ${to.index}`, [from, to] as const]))
     for (const [from, to] of pairs.values()) await this.#meet(from, to, turnMs)
-    if (pairs.size > 0) for (let i = 0; i < 2; i++) for (const other of others) await this.#meet(hub, other, turnMs)
+    if (pairs.size > 0) for (let i = 0; i < 2; i++) isNew = await gather()
+    for (let i = 0; isNew && i < GATHERINGS; i++) isNew = await gather()
   }
 
   async #meet(a: Machine, b: Machine, forMs: number): Promise<void> {

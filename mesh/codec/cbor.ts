@@ -4,7 +4,7 @@
  * error.
  */
 import { type DecodeOptions, decode, type Token, Tokenizer } from 'cborg'
-import { decodeUtf8 } from '#mesh/codec'
+import { decodeUtf8 } from './byte-reader.ts'
 
 class ExactTexts extends Tokenizer {
   override next(): Token {
