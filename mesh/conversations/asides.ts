@@ -1,6 +1,6 @@
 /** What arrives and is no message of its own. Who said it is who signed, whatever the content says. */
 import { intentOf, MAX_LIFETIME_S, type MimiContent } from '#mesh/content'
-import type { Envelope } from '#mesh/envelope'
+import { type Envelope, isBelievable, type Stamp } from '#mesh/envelope'
 import type { MessageId, PersonId } from '#mesh/ids'
 import type { Transaction } from '#mesh/store'
 import type { Changes } from './changes.ts'
@@ -22,10 +22,10 @@ export type Aside = 'shown' | 'kept' | 'passing'
 
 /** See the head of this file. */
 export class Asides {
-  readonly #deps: Pick<ConversationsDeps, 'self' | 'contacts' | 'clock' | 'habits'>
+  readonly #deps: Pick<ConversationsDeps, 'self' | 'contacts' | 'clock' | 'hlc' | 'habits'>
   readonly #parts: AsidesParts
 
-  constructor(deps: Pick<ConversationsDeps, 'self' | 'contacts' | 'clock' | 'habits'>, parts: AsidesParts) {
+  constructor(deps: Pick<ConversationsDeps, 'self' | 'contacts' | 'clock' | 'hlc' | 'habits'>, parts: AsidesParts) {
     this.#deps = deps
     this.#parts = parts
   }
@@ -53,7 +53,7 @@ export class Asides {
         return 'passing'
       case 'lifetime': {
         const { seconds } = intent
-        const revision = { stamp: envelope.stamp, id: nameOf(saying) }
+        const revision = { stamp: this.#believedStampOf(envelope), id: nameOf(saying) }
         if (isContact && (await this.#parts.settings.agree(tx, person, { seconds, by: person, revision }))) {
           tx.emit({ kind: 'lifetime-changed', conversation: person, by: person, seconds })
         }
@@ -62,6 +62,12 @@ export class Asides {
       case 'nothing':
         return 'kept'
     }
+  }
+
+  /** A stamp that no sane clock makes counts as now, or nobody here could ever say something later. */
+  #believedStampOf({ stamp }: Envelope): Stamp {
+    const { clock, hlc } = this.#deps
+    return isBelievable(stamp, clock.now()) ? stamp : hlc.next()
   }
 
   /** What is to go at a certain moment is dated when it arrives; what goes after reading, when it is read. */

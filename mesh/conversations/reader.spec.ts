@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { equalBytes } from '#mesh/codec'
-import { readReportBody, textBody } from '#mesh/content'
+import { emptyBody, extensionsFor, readReportBody, textBody } from '#mesh/content'
 import { deriveHistoryKey } from '#mesh/identity'
 import { type EnvelopeId, idBytes, type MessageId, messageIdOf } from '#mesh/ids'
 import { SearchIndex } from '#mesh/search'
@@ -206,6 +206,17 @@ describe('disappearing messages', () => {
     await setTtl(b, a, 0)
     await meet()
     assert.deepEqual([await ttlOf(a, b), await ttlOf(b, a)], [0, 0])
+  })
+
+  it('can be set again after somebody whose clock is years ahead has set them', async () => {
+    const stamp = { ms: stage.clock.now() + 2 * 365 * 86_400_000, counter: 0 }
+    await forge(a, b, { body: emptyBody(), extensions: extensionsFor({ lifetimeS: 5 }) }, stamp)
+    await rest(stage.clock)
+    assert.equal((await b.conversations.reader.settings(a.keys.person)).lifetimeS, 5)
+    assert.equal((await b.conversations.reader.set(b.contacts.find(a.keys.person), { lifetimeS: 0 })).lifetimeS, 0)
+    await forge(a, b, { body: emptyBody(), extensions: extensionsFor({ lifetimeS: 7 }) }, { ...stamp, counter: 1 })
+    await rest(stage.clock)
+    assert.equal((await b.conversations.reader.settings(a.keys.person)).lifetimeS, 7)
   })
 
   it('go so long after they were sent here, and there after they were read and not before', async () => {

@@ -1,6 +1,6 @@
 import { type BodyPart, emptyBody, type MimiContent, textBody } from '#mesh/content'
 import { SEALED_BOX_OVERHEAD, sealBox } from '#mesh/crypto'
-import { padPayload, signEnvelope } from '#mesh/envelope'
+import { padPayload, type Stamp, signEnvelope } from '#mesh/envelope'
 import { bindAuthor, deriveAuthorSeed } from '#mesh/identity'
 import { type EnvelopeId, idBytes, type MessageId } from '#mesh/ids'
 import { encodeMessage } from '../conversations/message.ts'
@@ -12,11 +12,15 @@ import { seededRandom } from './seeded-random.ts'
 const crypto = fakeCrypto()
 const random = seededRandom('forger')
 
-/** Seals whatever content a person's node would never write to another person, and gives it to the other one. A text is what programs from before contents wrote. */
+/**
+ * Seals whatever content a person's node would never write to another person, and gives it to the other one. A text is what programs from before contents wrote.
+ * @param stamp by the author's clock unless given
+ */
 export async function forge(
   by: MeshPerson,
   to: MeshPerson,
   forged: string | (Omit<MimiContent, 'salt' | 'extensions'> & Partial<MimiContent>),
+  stamp: Stamp = by.hlc.next(),
 ): Promise<EnvelopeId> {
   const { keys } = to
   const author = deriveAuthorSeed(by.deviceSeed, keys.person)
@@ -26,7 +30,7 @@ export async function forge(
   const bytes = encodeMessage({ type: 'message', certificate: by.certificate, binding, seq: 1_000, parents: [], ...said, composedMs: 1 })
   const address = to.conversations.ownInbox
   const payload = sealBox({ crypto, random }, keys.sealKey, padPayload(bytes, SEALED_BOX_OVERHEAD), sealContext(authorKey, idBytes(address)))
-  const envelope = signEnvelope(crypto, author, { priority: 'normal', kind: 'inbox', address, stamp: by.hlc.next(), lifetimeS: 3_600, payload })
+  const envelope = signEnvelope(crypto, author, { priority: 'normal', kind: 'inbox', address, stamp, lifetimeS: 3_600, payload })
   await to.take(envelope.bytes, by)
   return envelope.id
 }

@@ -87,6 +87,9 @@ describe('the heartbeat of connections', () => {
       await clock.advance(20_000)
     }
     assert.equal(connection.aborted, undefined)
+    assert.equal(connection.pings, 2, 'nothing piles up behind a ping that is never answered')
+    await clock.advance(30_000)
+    assert.equal(connection.aborted, 'no sign of life', 'it still ends when nothing is heard at all')
   })
 })
 

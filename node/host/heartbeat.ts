@@ -34,10 +34,17 @@ interface Pinging {
   readonly maConn: { addEventListener(type: 'message', listener: () => void): void }
 }
 
-/** When a connection was heard last, by the monotonic clock. */
+/** What is known of a connection; times by the monotonic clock. */
 interface Pulse {
   heardMs: number
+  /** Since when it is waited for anything to be heard. */
+  askedMs: number | undefined
+  /** A ping that was not answered, perhaps because the answer waits behind other things; there is no second one until it is. */
+  isPinging: boolean
 }
+
+/** Looks in the time that is given to one who is silent: so much later than it could be a dead connection ends. */
+const LOOKS = 5
 
 /** See the head of this file. */
 export class Heartbeat implements Runnable {
@@ -65,31 +72,48 @@ export class Heartbeat implements Runnable {
   async #run(signal: AbortSignal): Promise<void> {
     const { clock, connections } = this.#deps
     while (!signal.aborted) {
-      await Promise.all(connections().map((connection) => this.#look(connection, signal)))
-      await clock.sleep(this.#times.silentMs / 3, signal)
+      for (const connection of connections()) this.#look(connection)
+      await clock.sleep(this.#times.silentMs / LOOKS, signal)
     }
   }
 
-  async #look(connection: Connection, signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#deps
+  #look(connection: Connection): void {
     const muxer = pinging(connection)
     if (muxer === undefined) return
+    const { clock, log } = this.#deps
+    const nowMs = clock.monotonic()
     const pulse = this.#pulseOf(connection, muxer)
-    const askedMs = clock.monotonic()
-    if (askedMs - pulse.heardMs < this.#times.silentMs) return
-    if ((await isAnswered(connection, muxer, { ms: this.#times.answerMs, clock, signal })) || signal.aborted || pulse.heardMs > askedMs) return
-    log.debug('a connection is dead', { peer: connection.remotePeer.toString() })
-    connection.abort(new Error('no sign of life'))
+    if (pulse.askedMs === undefined) {
+      if (nowMs - pulse.heardMs < this.#times.silentMs) return
+      pulse.askedMs = nowMs
+      this.#ping(connection, muxer, pulse)
+    } else if (nowMs - pulse.askedMs >= this.#times.answerMs) {
+      log.debug('a connection is dead', { peer: connection.remotePeer.toString() })
+      connection.abort(new Error('no sign of life'))
+    }
+  }
+
+  #ping(connection: Connection, muxer: Pinging, pulse: Pulse): void {
+    if (pulse.isPinging) return
+    pulse.isPinging = true
+    muxer.ping().then(
+      (rttMs) => {
+        connection.rtt = rttMs
+        pulse.isPinging = false
+      },
+      () => {}, // the connection ends, and its pulse with it
+    )
   }
 
   /** Of a new one nothing was heard yet: it is asked at once, so that the way to it is measured. */
   #pulseOf(connection: Connection, { maConn }: Pinging): Pulse {
     const known = this.#pulses.get(connection)
     if (known !== undefined) return known
-    const pulse: Pulse = { heardMs: Number.NEGATIVE_INFINITY }
+    const pulse: Pulse = { heardMs: Number.NEGATIVE_INFINITY, askedMs: undefined, isPinging: false }
     this.#pulses.set(connection, pulse)
     maConn.addEventListener('message', () => {
       pulse.heardMs = this.#deps.clock.monotonic()
+      pulse.askedMs = undefined
     })
     return pulse
   }
