@@ -82,6 +82,22 @@ describe('comparing pictures with a contact', () => {
     assert.equal(trust(b).at(-1), 'cancelled')
   })
 
+  it('takes a confirmation back when the other side finds other pictures, and can begin anew', async () => {
+    await compare(a, b)
+    await bring(stage.clock, a, b)
+    await compare(b, a)
+    await bring(stage.clock, b, a)
+    await bring(stage.clock, a, b)
+    await b.conversations.verifying.confirm(contactOf(b, a))
+    assert.deepEqual([contactOf(b, a).verified, await state(b, a)], [true, 'none'])
+    await a.conversations.verifying.reject(contactOf(a, b))
+    await bring(stage.clock, a, b)
+    assert.equal(contactOf(b, a).verified, false)
+    assert.equal(trust(b).at(-1), 'cancelled')
+    await compare(b, a)
+    assert.equal(await state(b, a), 'waiting')
+  })
+
   it('is over after a day', async () => {
     await compare(a, b)
     await stage.clock.advance(86_400_001)

@@ -5,7 +5,7 @@ import type { Contact } from '#mesh/contacts'
 import { isMeshError, MeshError } from '#mesh/errors'
 import type { DeviceId, PersonId } from '#mesh/ids'
 import { type RowCodec, SealedTable, TABLES, type Transaction } from '#mesh/store'
-import { agree, begin, type Comparison, decodeStep, type Emoji, encodeStep, isOver, picturesOf, react, type Step } from '#mesh/verification'
+import { agree, begin, type Comparison, decodeStep, type Emoji, encodeStep, isConfirmed, isOver, picturesOf, react, type Step } from '#mesh/verification'
 import type { Composer } from './composer.ts'
 import type { ConversationsDeps } from './deps.ts'
 
@@ -42,7 +42,8 @@ export class Verifying {
     const { db, crypto, random, clock } = this.#deps
     const bytes = (length: number): Uint8Array => random.bytes(length)
     return db.transaction(async (tx) => {
-      const current = await this.#current(tx, person)
+      const known = await this.#current(tx, person)
+      const current = known === undefined || isConfirmed(known) ? undefined : known
       if (current !== undefined && current.phase !== 'asked') return viewOf(current)
       const { comparison, send } = current === undefined ? begin(crypto, bytes, this.#self, clock.now()) : agree(crypto, bytes, current)
       this.#table.put(tx, this.#keyOf(person), comparison)
@@ -56,10 +57,10 @@ export class Verifying {
     const { db, contacts } = this.#deps
     return db.transaction(async (tx) => {
       const current = await this.#current(tx, person)
-      if (current?.phase !== 'ready') {
+      if (current?.phase !== 'ready' || isConfirmed(current)) {
         throw new MeshError('MESH_VERIFICATION_FAILED', 'there are no pictures to confirm yet', { hint: 'Both of you: `qpq contact verify NAME --emoji`.' })
       }
-      this.#table.del(tx, this.#keyOf(person))
+      this.#table.put(tx, this.#keyOf(person), { ...current, isConfirmed: true })
       return contacts.update(tx, person, { verified: true, alarms: [] })
     })
   }
@@ -81,10 +82,13 @@ export class Verifying {
     const { crypto, clock, log } = this.#deps
     const step = stepIn(bytes)
     if (step === undefined) return log.debug('a step of a comparison was passed over', { person })
-    const reaction = react(crypto, await this.#current(tx, person), step, this.#self, { person, device }, clock.now())
+    const current = await this.#current(tx, person)
+    const reaction = react(crypto, current, step, this.#self, { person, device }, clock.now())
     if (reaction.kind === 'ignore') return
     if (reaction.kind === 'end') {
       this.#table.del(tx, this.#keyOf(person))
+      // Pictures that one side finds to be different were not the same, whatever was confirmed here.
+      if (current !== undefined && isConfirmed(current)) await this.#deps.contacts.update(tx, person, { verified: false })
       tx.emit({ kind: 'trust-changed', person, what: reaction.why })
       return
     }
@@ -115,7 +119,7 @@ export class Verifying {
 }
 
 function viewOf(comparison: Comparison | undefined): ComparisonView {
-  if (comparison === undefined) return { state: 'none', emoji: [] }
+  if (comparison === undefined || isConfirmed(comparison)) return { state: 'none', emoji: [] }
   if (comparison.phase === 'ready') return { state: 'ready', emoji: picturesOf(comparison.pictures) }
   return { state: comparison.phase === 'asked' ? 'asked' : 'waiting', emoji: [] }
 }

@@ -41,8 +41,15 @@ export type Comparison =
       readonly commitment: Uint8Array
       readonly device: DeviceId
     }
-  /** Both know the pictures; seven numbers below 64. */
-  | { readonly phase: 'ready'; readonly session: Uint8Array; readonly sinceMs: number; readonly pictures: Uint8Array; readonly device: DeviceId }
+  /** Both know the pictures; seven numbers below 64. Kept after it was confirmed here, since the other side may still say that they differ. */
+  | {
+      readonly phase: 'ready'
+      readonly session: Uint8Array
+      readonly sinceMs: number
+      readonly pictures: Uint8Array
+      readonly device: DeviceId
+      readonly isConfirmed?: true
+    }
 
 /** What a step of the other side leads to. */
 export type Reaction =
@@ -78,7 +85,7 @@ export function agree(crypto: Crypto, random: (bytes: number) => Uint8Array, ask
 export function react(crypto: Crypto, comparison: Comparison | undefined, step: Step, self: Party, other: Party, nowMs: number): Reaction {
   const current = comparison === undefined || isOver(comparison, nowMs) ? undefined : comparison
   if (step.kind === 'start') {
-    const gives = current === undefined || current.phase === 'asked' || (current.phase === 'started' && other.person < self.person)
+    const gives = current === undefined || isConfirmed(current) || current.phase === 'asked' || (current.phase === 'started' && other.person < self.person)
     if (!gives) return { kind: 'ignore' }
     return { kind: 'next', comparison: { phase: 'asked', session: step.session, sinceMs: nowMs, commitment: step.value, device: other.device } }
   }
@@ -92,6 +99,11 @@ export function react(crypto: Crypto, comparison: Comparison | undefined, step: 
 /** True when a comparison has taken too long. */
 export function isOver({ sinceMs }: Comparison, nowMs: number): boolean {
   return Math.abs(nowMs - sinceMs) > COMPARISON_MS // a clock that was set back ends it too
+}
+
+/** True when somebody here has found the pictures to be the same. */
+export function isConfirmed(comparison: Comparison): boolean {
+  return comparison.phase === 'ready' && comparison.isConfirmed === true
 }
 
 /** The pictures of numbers below 64. */
