@@ -1,7 +1,8 @@
-import { shortId, usageError } from '#cli/output'
+import { alarmLines, printLines, shortId, usageError } from '#cli/output'
 import type { ContactInfo } from '#node/control'
 import type { Command, CommandContext } from './command.ts'
 import type { Input } from './input.ts'
+import { verify } from './verify.ts'
 
 const WHO = { name: 'who', summary: 'a petname or a full qpq1…' }
 
@@ -42,10 +43,17 @@ export const CONTACT_COMMANDS: readonly Command[] = [
   },
   {
     name: 'contact verify',
-    summary: '60 digits, equal on both sides if nobody sits between',
+    summary: '60 digits or seven pictures, equal on both sides if nobody sits between',
     example: 'qpq contact verify bob --confirm',
     arguments: [{ ...WHO, isConversation: true }],
-    flags: [{ name: 'confirm', summary: 'note that both of you compared them' }],
+    flags: [
+      { name: 'emoji', summary: 'compare seven pictures: both of you type this, then again to see them' },
+      { name: 'confirm', summary: 'note that both of you compared, and that all is equal' },
+      { name: 'reject', summary: 'the pictures differ, or you do not want to compare' },
+      { name: 'qr', summary: 'show a code that the other one scans' },
+      { name: 'scan', value: 'TEXT', summary: 'what a scanner read on the other screen, or the 60 digits' },
+      { name: 'acknowledge', summary: 'silence alarms about new devices and keys' },
+    ],
     call: 'contactVerify',
     inPlace: 'verify',
     run: verify,
@@ -106,6 +114,7 @@ async function list({ api, out, json, isInPlace }: CommandContext): Promise<void
       const claim = contact.petname !== undefined && contact.petname !== contact.claimedName ? ` (calls itself "${contact.claimedName}")` : ''
       const state = contact.state === 'contact' ? (contact.verified ? 'verified' : 'not verified') : contact.state
       out.line({ style: 'name', text: contact.petname ?? `"${contact.claimedName}"` }, `${claim}  ${state}  `, { style: 'dim', text: contact.person })
+      printLines(out, alarmLines(contact.alarms ?? [], nameOf(contact)))
     }
   }
   if (isInPlace && contacts.length === 0) out.line({ style: 'dim', text: 'nobody yet; /add URI NAME adds somebody, /card shows yours' })
@@ -126,20 +135,6 @@ async function card({ api, out, json }: CommandContext, input: Input, asQr: bool
     for (const line of renderUnicodeCompact(answer.card, { ecc: 'L', border: 2 }).split('\n')) out.line(line)
   }
   out.line(answer.card)
-}
-
-async function verify({ api, out, json, isInPlace }: CommandContext, input: Input): Promise<void> {
-  const confirm = input.isSet('confirm')
-  const answer = await api.contactVerify({ who: input.word('who'), ...(confirm ? { confirm } : {}) })
-  if (json) return out.json(answer)
-  const groups = answer.safetyNumber.split(' ')
-  for (let i = 0; i < groups.length; i += 4) out.line(groups.slice(i, i + 4).join(' '))
-  if (answer.verified) out.line({ style: 'good', text: 'compared and noted' })
-  else
-    out.line({
-      style: 'dim',
-      text: `read these to each other; when they are equal: ${isInPlace ? '/verify NAME --confirm' : 'qpq contact verify NAME --confirm'}`,
-    })
 }
 
 async function block({ api, out, json, isInPlace }: CommandContext, input: Input): Promise<void> {

@@ -1,4 +1,4 @@
-import { conversationLines, eventLines, printLines, usageError } from '#cli/output'
+import { alarmLines, conversationLines, eventLines, printLines, usageError } from '#cli/output'
 import type { MessagePriority } from '#node/control'
 import type { Argument, Command, CommandContext, Flag } from './command.ts'
 import type { Input } from './input.ts'
@@ -111,6 +111,10 @@ async function log({ api, out, json, isInPlace }: CommandContext, input: Input):
   if (json) for (const message of messages) out.json(message)
   else printLines(out, conversationLines(messages, looksOf(out, input)))
   if (isInPlace && messages.length === 0) out.line({ style: 'dim', text: 'nothing was said yet' })
+  if (json) return
+  const person = messages[0]?.conversation
+  const contact = (await api.contactList()).find((one) => one.person === person)
+  if (contact !== undefined) printLines(out, alarmLines(contact.alarms ?? [], contact.petname ?? contact.claimedName))
 }
 
 async function watch({ api, out, json, signal }: CommandContext, input: Input): Promise<void> {

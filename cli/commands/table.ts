@@ -8,6 +8,8 @@ import { CONVERSATION_COMMANDS } from './conversation.ts'
 import { MESSAGE_COMMANDS, SAY_IN_PLACE } from './messages.ts'
 import { NODE_COMMANDS } from './node.ts'
 import { OUTBOX_COMMANDS } from './outbox.ts'
+import { PRIVACY_COMMAND } from './privacy.ts'
+import { SEARCH_COMMAND } from './search.ts'
 
 const UP_FLAGS: readonly Flag[] = [
   { name: 'name', value: 'NAME', summary: 'your name as others see it first' },
@@ -33,9 +35,11 @@ export const COMMANDS: readonly Command[] = [
   ...NODE_COMMANDS,
   ...CONTACT_COMMANDS,
   ...MESSAGE_COMMANDS,
+  SEARCH_COMMAND,
   ...AMEND_COMMANDS,
   ...CONVERSATION_COMMANDS,
   ...OUTBOX_COMMANDS,
+  PRIVACY_COMMAND,
   ...BUNDLE_COMMANDS,
   {
     name: 'help',

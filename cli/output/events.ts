@@ -1,6 +1,6 @@
-import type { WatchEvent } from '#node/control'
+import type { TrustAlarmInfo, WatchEvent } from '#node/control'
 import { changeLines, type Looks, messageLines } from './message-lines.ts'
-import { callName, duration, shortId } from './names.ts'
+import { callName, clockTime, duration, shortId } from './names.ts'
 import type { Sink, Span } from './sink.ts'
 
 /** Bytes for people, in powers of ten as disks are sold. */
@@ -38,9 +38,44 @@ export function eventLines(event: WatchEvent, accept = 'qpq contact add', looks:
           { style: 'dim', text: event.address === '' ? '' : ` (${placeOf(event.address)})` },
         ],
       ]
+    case 'trust':
+      return trustLines(event)
     case 'lost':
       return [[{ style: 'bad', text: `      ${event.count} events were not shown because this reader was too slow; the log has them` }]]
   }
+}
+
+/** A comparison that goes on, or something that changed about a verified person. */
+function trustLines(event: WatchEvent & { event: 'trust' }): Span[][] {
+  const name = callName(event)
+  switch (event.what) {
+    case 'asked':
+      return [[{ style: 'bold', text: `      ${name} wants to compare pictures with you` }, `; agree with: qpq contact verify ${name} --emoji`]]
+    case 'ready':
+      return [[{ style: 'bold', text: `      the pictures of ${name} are here` }, `; see them with: qpq contact verify ${name} --emoji`]]
+    case 'cancelled':
+      return [[{ style: 'bad', text: `      ${name} has ended the comparison of pictures` }]]
+    case 'forged':
+      return [[{ style: 'bad', text: `      the comparison with ${name} was tampered with: somebody may sit between you` }]]
+    default:
+      return [[{ style: 'bad', text: `      ALARM: ${alarmSentence(event.what, name)}` }]]
+  }
+}
+
+/** What an alarm means, for people. */
+export function alarmSentence(kind: TrustAlarmInfo['kind'], name: string): string {
+  if (kind === 'new-device') return `${name}, whom you verified, writes from a device that is new here`
+  if (kind === 'revoked-device') return `${name}, whom you verified, has revoked a device`
+  return `${name}, whom you verified, has other keys for messages`
+}
+
+/** Alarms of a person as lines, with what to do about them. */
+export function alarmLines(alarms: readonly TrustAlarmInfo[], name: string): Span[][] {
+  if (alarms.length === 0) return []
+  const lines: Span[][] = alarms.map(({ kind, device, at }) => [
+    { style: 'bad', text: `  ALARM ${clockTime(at)}: ${alarmSentence(kind, name)}${device === undefined ? '' : ` (${shortId(device)})`}` },
+  ])
+  return [...lines, [{ style: 'dim', text: `  ask ${name}, then: qpq contact verify ${name} --acknowledge, or verify anew` }]]
 }
 
 /** How long messages last, in words. */

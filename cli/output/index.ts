@@ -1,4 +1,4 @@
-export { eventLines, lastingOf, placeOf, printLines, size } from './events.ts'
+export { alarmLines, eventLines, lastingOf, placeOf, printLines, size } from './events.ts'
 export { EXIT, exitCodeOf, failureLine, usageError } from './failure.ts'
 export { conversationLines, type Looks, messageLines } from './message-lines.ts'
 export { callName, clockTime, duration, shortId } from './names.ts'

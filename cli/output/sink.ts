@@ -8,7 +8,7 @@
  */
 
 /** How a piece of a line looks on a terminal. */
-export type Style = 'bold' | 'dim' | 'good' | 'bad' | 'name' | 'italic' | 'struck' | 'code' | 'link' | 'mention'
+export type Style = 'bold' | 'dim' | 'good' | 'bad' | 'name' | 'italic' | 'struck' | 'code' | 'link' | 'mention' | 'hit'
 
 /** A piece of a line: plain text, or text with a style. */
 export type Span = string | { readonly style: Style; readonly text: string }
@@ -31,6 +31,7 @@ const CODES: Readonly<Record<Style, string>> = {
   code: '33',
   link: '4',
   mention: '1;35',
+  hit: '7',
 }
 
 // Controls (C0, DEL, C1); bidi marks, embeddings, overrides and isolates; line and paragraph separators;

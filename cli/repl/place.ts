@@ -12,6 +12,8 @@ import { nearest } from '#node/config'
 import type { NodeApi, ReadyEvent, WatchEvent } from '#node/control'
 import { splitWords } from './words.ts'
 
+const ALARMS: ReadonlySet<string> = new Set(['new-device', 'revoked-device', 'new-keys'])
+
 export interface PlaceDeps {
   readonly api: NodeApi
   readonly out: Sink
@@ -20,6 +22,8 @@ export interface PlaceDeps {
 /** The state of the prompt: who is talked to. */
 export class Place {
   readonly #deps: PlaceDeps
+  /** Verified people about whom something changed. */
+  readonly #alarmed = new Set<string>()
   #isTyping = false
   #current: { person: string; name: string } | undefined
 
@@ -29,7 +33,8 @@ export class Place {
 
   /** What stands before the typed line. */
   get prompt(): string {
-    return this.#current === undefined ? '> ' : `to ${plain(this.#current.name)}> `
+    if (this.#current === undefined) return '> '
+    return `to ${plain(this.#current.name)}${this.#alarmed.has(this.#current.person) ? ' (!)' : ''}> `
   }
 
   /** Who am I, and how do others add me. */
@@ -45,6 +50,7 @@ export class Place {
   show(event: WatchEvent): void {
     if (event.event === 'message' && event.direction === 'out') return
     if (event.event === 'state' && event.state === 'queued') return
+    if (event.event === 'trust' && ALARMS.has(event.what)) this.#alarmed.add(event.person)
     printLines(this.#deps.out, eventLines(event, '/add', { isRich: this.#deps.out.isTerminal }))
   }
 
@@ -103,6 +109,7 @@ export class Place {
     const input = parseInput(command, words.slice(pair === undefined ? 1 : 2), { prefix: '/', conversation: this.#current?.person })
     const context: CommandContext = { ...this.#deps, json: input.isSet('json'), signal, isInPlace: true, readText: async () => '-' }
     await command.run(context, input)
+    if (command.call === 'contactVerify') await this.#lookForAlarms()
     return 'stay'
   }
 
@@ -122,6 +129,12 @@ export class Place {
       throw new MeshError('MESH_CONTACT_UNKNOWN', `there is no contact "${who}"`, { hint })
     }
     this.#current = { person: found.person, name: found.petname ?? shortId(found.person) }
+    await this.#lookForAlarms()
+  }
+
+  async #lookForAlarms(): Promise<void> {
+    this.#alarmed.clear()
+    for (const { person, alarms } of await this.#deps.api.contactList()) if (alarms !== undefined) this.#alarmed.add(person)
   }
 }
 

@@ -31,7 +31,9 @@ describe('contacts', () => {
   const cardOf = (number: number, name: string, issuedS = 1): ContactCard => issueCard(crypto, keysOf(number), { issuedS, name })
   const add = (number: number, name: string, as?: string): Promise<Contact> => db.transaction((tx) => contacts.add(tx, cardOf(number, name), as))
   const writes = (number: number): Promise<Contact | string> =>
-    db.transaction((tx) => contacts.noteWriter(tx, keysOf(number).person, authorKeyOf(aSeed(number)), cardOf(number, `p${number}`)))
+    db.transaction((tx) =>
+      contacts.noteWriter(tx, { person: keysOf(number).person, device: deviceIdOf(aSeed(number)) }, authorKeyOf(aSeed(number)), cardOf(number, `p${number}`)),
+    )
   const has =
     (code: ErrorCode, hint = '') =>
     (error: unknown): boolean =>
@@ -110,14 +112,18 @@ describe('contacts', () => {
     await add(1, 'p1')
     assert.notEqual(await writes(500), 'too-many')
     assert.equal(await writes(501), 'too-many')
-    const noCard = await db.transaction((tx) => contacts.noteWriter(tx, keysOf(600).person, authorKeyOf(aSeed(600)), undefined))
+    const noCard = await db.transaction((tx) =>
+      contacts.noteWriter(tx, { person: keysOf(600).person, device: deviceIdOf(aSeed(600)) }, authorKeyOf(aSeed(600)), undefined),
+    )
     assert.equal(noCard, 'no-card')
   })
 
   it('keep the newer card, whichever came first', async () => {
     await add(1, 'kim')
     const note = (issuedS: number): Promise<unknown> =>
-      db.transaction((tx) => contacts.noteWriter(tx, keysOf(1).person, authorKeyOf(aSeed(1)), cardOf(1, 'kim', issuedS)))
+      db.transaction((tx) =>
+        contacts.noteWriter(tx, { person: keysOf(1).person, device: deviceIdOf(aSeed(1)) }, authorKeyOf(aSeed(1)), cardOf(1, 'kim', issuedS)),
+      )
     await note(5)
     await note(3)
     assert.equal(contacts.find('kim').card.issuedS, 5)

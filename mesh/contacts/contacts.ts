@@ -7,7 +7,7 @@
  * petname twice or let in more strangers together than each may alone. A revocation shows at once: to
  * refuse a device a moment too early harms nobody.
  */
-import { concatBytes } from '#mesh/codec'
+import { concatBytes, equalBytes } from '#mesh/codec'
 import { hkdfSha256 } from '#mesh/crypto'
 import { addressOfKey } from '#mesh/envelope'
 import { isMeshError, MeshError } from '#mesh/errors'
@@ -15,7 +15,7 @@ import { type ContactCard, cleanName, fingerprint, parseCardUri, type Revocation
 import { type Address, type AuthorKey, type DeviceId, deviceKeyOf, type PersonId, parsePersonId, personKeyOf } from '#mesh/ids'
 import type { Clock, Crypto, Random } from '#mesh/ports'
 import { type Database, SealedTable, TABLES, type Transaction } from '#mesh/store'
-import { type Contact, contactCodec, MAX_AUTHORS } from './contact.ts'
+import { type Contact, contactCodec, MAX_ALARMS, MAX_AUTHORS, MAX_KNOWN_DEVICES, type TrustAlarm } from './contact.ts'
 
 /** What contacts need. */
 export interface ContactsDeps {
@@ -168,8 +168,11 @@ export class Contacts {
       addedMs: clock.now(),
       authors: [],
       requestMessages: 0,
+      devices: [],
+      alarms: [],
     }
-    return this.save(tx, { ...fresh, ...old, card: newer(old?.card, card), state: 'contact', petname })
+    const kept = { ...fresh, ...old, card: newer(old?.card, card), state: 'contact', petname } as const
+    return this.save(tx, this.#withAlarms(tx, old, kept, 'new-keys'))
   }
 
   /** Writes a contact down; it shows after the commit. */
@@ -191,24 +194,32 @@ export class Contacts {
   }
 
   /** Changes a contact as the transaction sees it. @throws MeshError `MESH_CONTACT_UNKNOWN` */
-  async update(tx: Transaction, person: PersonId, change: Partial<Pick<Contact, 'verified' | 'state'>>): Promise<Contact> {
+  async update(tx: Transaction, person: PersonId, change: Partial<Pick<Contact, 'verified' | 'state' | 'alarms'>>): Promise<Contact> {
     const old = this.current(person)
     if (old === undefined) throw new MeshError('MESH_CONTACT_UNKNOWN', 'this person is not known here')
     return this.save(tx, { ...old, ...change })
   }
 
   /**
-   * Notes that a person wrote: who it was, with which key, with which card.
+   * Notes that a person wrote: who it was and on which device, with which key, with which card.
    * @returns the contact as it is now, or why nothing of them is taken
    */
-  async noteWriter(tx: Transaction, person: PersonId, author: AuthorKey, card: ContactCard | undefined): Promise<Contact | 'blocked' | 'no-card' | 'too-many'> {
+  async noteWriter(
+    tx: Transaction,
+    { person, device }: { readonly person: PersonId; readonly device: DeviceId },
+    author: AuthorKey,
+    card: ContactCard | undefined,
+  ): Promise<Contact | 'blocked' | 'no-card' | 'too-many'> {
     const old = this.current(person)
     if (old?.state === 'blocked') return 'blocked'
     if (old !== undefined) {
-      const known = old.mutual && old.authors.includes(author) && (card === undefined || card.issuedS <= old.card.issuedS)
+      const known = old.mutual && old.devices.includes(device) && old.authors.includes(author) && (card === undefined || card.issuedS <= old.card.issuedS)
       if (known) return old
       const authors = [...old.authors.filter((key) => key !== author), author].slice(-MAX_AUTHORS)
-      return this.save(tx, { ...old, card: newer(old.card, card), mutual: true, authors })
+      const devices = [...old.devices.filter((one) => one !== device), device].slice(-MAX_KNOWN_DEVICES)
+      const isNew = old.devices.length > 0 && !old.devices.includes(device)
+      const noted = { ...old, card: newer(old.card, card), mutual: true, authors, devices }
+      return this.save(tx, this.#withAlarms(tx, old, noted, isNew ? 'new-device' : 'new-keys', device))
     }
     if (card === undefined) return 'no-card'
     if (this.#everybody().filter(({ state }) => state === 'request').length >= MAX_REQUESTS) return 'too-many'
@@ -222,6 +233,8 @@ export class Contacts {
       addedMs: this.#deps.clock.now(),
       authors: [author],
       requestMessages: 0,
+      devices: [device],
+      alarms: [],
     })
   }
 
@@ -233,6 +246,8 @@ export class Contacts {
     this.#devices.put(tx, this.#deviceRow(person, device), revocation)
     tx.emit({ kind: 'device-revoked', person, device })
     this.#applyRevocation(revocation)
+    const contact = this.current(person)
+    if (contact?.verified === true) this.save(tx, this.#withAlarms(tx, contact, contact, 'revoked-device', device))
     tx.onRollback(() => this.#revocations.get(person)?.delete(device))
     return true
   }
@@ -244,6 +259,19 @@ export class Contacts {
     const blind = hkdfSha256(this.#deps.historyKey, 'qpq blind 1', personKeyOf(person), BLIND_BYTES)
     if (this.#blinds.size < MAX_CONTACTS) this.#blinds.set(person, blind)
     return blind
+  }
+
+  /** Raises what a verified person's owner has to know; `new-keys` only when the keys of the card are others. */
+  #withAlarms(tx: Transaction, old: Contact | undefined, contact: Contact, kind: TrustAlarm['kind'], device: DeviceId | '' = ''): Contact {
+    if (old?.verified !== true) return contact
+    const isRekeyed = !equalBytes(old.card.inboxKey, contact.card.inboxKey) || !equalBytes(old.card.sealKey, contact.card.sealKey)
+    const atMs = this.#deps.clock.now()
+    const raised: TrustAlarm[] = [
+      ...(kind === 'new-keys' ? [] : [{ kind, device, atMs }]),
+      ...(isRekeyed ? [{ kind: 'new-keys', device: '', atMs } as const] : []),
+    ]
+    for (const alarm of raised) tx.emit({ kind: 'trust-changed', person: contact.person, what: alarm.kind })
+    return raised.length === 0 ? contact : { ...contact, alarms: [...contact.alarms, ...raised].slice(-MAX_ALARMS) }
   }
 
   /** A device is named as blindly as its person: the row would tell whom this person knows. */

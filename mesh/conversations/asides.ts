@@ -82,7 +82,7 @@ export class Asides {
   async #noteRead(tx: Transaction, person: PersonId, id: MessageId, envelope: Envelope): Promise<void> {
     const row = await this.#parts.changes.find(tx, person, id)
     if (row === undefined || row.direction !== 'out' || row.state === 'read') return
-    this.#parts.history.rewrite(tx, { ...row, state: 'read', by: envelope.id })
+    this.#parts.history.rewrite(tx, { ...row, state: 'read', by: envelope.id }, row)
     tx.emit({ kind: 'message-state', conversation: person, id: row.id, state: 'read', by: envelope.id })
   }
 

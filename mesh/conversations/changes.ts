@@ -100,7 +100,7 @@ export class Changes {
     if (row === undefined) return this.#wait(tx, person, target, operation)
     const changed = await this.#outcome(tx, row, operation)
     if (changed === undefined) return
-    this.#history.rewrite(tx, changed)
+    this.#history.rewrite(tx, changed, row)
     if (row.isShown) tx.emit({ kind: 'message-changed', conversation: person, id: row.id, change: CHANGES[operation.intent.kind] })
   }
 

@@ -126,6 +126,14 @@ export class Composer {
     this.#history.noteRequest(tx, envelope.id, contact.person)
   }
 
+  /** One step of a comparison. */
+  async step(tx: Transaction, contact: Contact, step: Uint8Array): Promise<void> {
+    this.#assertAllowed(contact)
+    const content = { type: 'verify', seq: 0, parents: [], text: '', composedMs: wallMs(this.#deps.clock), step } as const
+    const envelope = await this.#post(tx, contact, content, { priority: 'normal', mayCross: this.#deps.mayCross ?? true })
+    this.#history.noteRequest(tx, envelope.id, contact.person)
+  }
+
   /** A stamp after all others, kept with what is stamped. */
   stamp(tx: Transaction): Stamp {
     const stamp = this.#deps.hlc.next()
@@ -142,7 +150,7 @@ export class Composer {
   async #post(
     tx: Transaction,
     contact: Contact,
-    content: Pick<MessageContent, 'type' | 'seq' | 'parents' | 'text' | 'content' | 'composedMs'>,
+    content: Pick<MessageContent, 'type' | 'seq' | 'parents' | 'text' | 'content' | 'composedMs' | 'step'>,
     { priority, mayCross }: Carriage,
   ): Promise<Envelope> {
     const { crypto, random, self, intake, ledger } = this.#deps

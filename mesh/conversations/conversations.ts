@@ -11,6 +11,7 @@ import { MeshError } from '#mesh/errors'
 import { issueRevocation, type Revocation, readRevocation } from '#mesh/identity'
 import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
 import { type Runnable, startAll } from '#mesh/runtime'
+import { SearchIndex } from '#mesh/search'
 import type { Transaction } from '#mesh/store'
 import { Amender, unknown } from './amender.ts'
 import { Asides } from './asides.ts'
@@ -28,9 +29,11 @@ import { Outbox } from './outbox.ts'
 import { type ConversationEvent, Presenter } from './presenter.ts'
 import { Reader } from './reader.ts'
 import { Receipts } from './receipts.ts'
+import { Search, type SearchResult } from './search.ts'
 import { SettingsTable } from './settings.ts'
 import { type Thread, Threads } from './threads.ts'
 import { Vanishing } from './vanishing.ts'
+import { Verifying } from './verifying.ts'
 import { type MessageView, Views } from './views.ts'
 
 /** Messages that `log` gives when nothing else is said, and at the most. */
@@ -39,6 +42,8 @@ const MAX_LOG_LIMIT = 100_000
 
 /** See the head of this file. */
 export class Conversations implements Runnable {
+  /** Comparing pictures with contacts. */
+  readonly verifying: Verifying
   readonly #deps: ConversationsDeps
   readonly #history: History
   readonly #changes: Changes
@@ -52,6 +57,7 @@ export class Conversations implements Runnable {
   readonly #views: Views
   readonly #threads: Threads
   readonly #presenter: Presenter
+  readonly #search: Search
   /** What one does to messages that were written. */
   readonly amender: Amender
   /** What follows from reading, and how conversations are set. */
@@ -61,8 +67,9 @@ export class Conversations implements Runnable {
   constructor(deps: ConversationsDeps) {
     const { crypto, random, self, contacts } = deps
     this.#deps = deps
-    this.#history = new History({ crypto, random, historyKey: self.historyKey, blind: (person) => contacts.blind(person) })
+    const search = new SearchIndex(self.historyKey)
     const sealing = { crypto, random, historyKey: self.historyKey, blind: (person: PersonId) => contacts.blind(person) }
+    this.#history = new History({ ...sealing, search })
     this.#changes = new Changes({ ...sealing, self: self.keys.person }, this.#history)
     this.#settings = new SettingsTable(sealing)
     this.#vanishing = new Vanishing(deps, this.#history)
@@ -70,10 +77,12 @@ export class Conversations implements Runnable {
     this.amender = new Amender(deps, this.#history, this.#changes, this.#composer)
     this.#outbox = new Outbox(deps, this.#history)
     this.#receipts = new Receipts(deps, this.#composer)
+    this.verifying = new Verifying(deps, this.#composer)
     const asides = new Asides(deps, { history: this.#history, changes: this.#changes, settings: this.#settings, vanishing: this.#vanishing })
-    this.#inbox = new Inbox(deps, this.#history, this.#receipts, { changes: this.#changes, asides })
+    this.#inbox = new Inbox(deps, this.#history, this.#receipts, { changes: this.#changes, asides, verifying: this.verifying })
     this.#held = new Held(deps, this.#history)
     this.#views = new Views(deps, this.#history, this.#changes)
+    this.#search = new Search(deps, this.#history, search, this.#views)
     this.reader = new Reader(deps, {
       history: this.#history,
       composer: this.#composer,
@@ -91,7 +100,7 @@ export class Conversations implements Runnable {
     try {
       await this.#outbox.settleExpired()
       await this.#repeatRevocations()
-      this.#running = await startAll([this.#vanishing, this.reader, this.#held, this.#receipts, this.#inbox])
+      this.#running = await startAll([this.#search, this.#vanishing, this.reader, this.#held, this.#receipts, this.#inbox])
     } catch (error) {
       await this.stop()
       throw error
@@ -184,6 +193,11 @@ export class Conversations implements Runnable {
     if (at < 0) throw new MeshError('NODE_PARAMS_INVALID', 'there is no such message in this conversation', { hint: 'Take an id that `qpq log` shows.' })
     const wanted = await Promise.all(rows.slice(at + 1, at + 1 + limit).map(({ id: wantedId }) => this.#history.message(db, wantedId)))
     return this.#viewsOf(wanted.filter((row) => row !== undefined))
+  }
+
+  /** Looks for words in what `log` shows, the newest first. @throws MeshError `MESH_SEARCH_INVALID`, `MESH_CONTACT_UNKNOWN`, `MESH_CONTACT_AMBIGUOUS` */
+  search(query: string, limit?: number): Promise<SearchResult> {
+    return this.#search.find(query, limit)
   }
 
   /** The messages of the thread that a message stands in or has begun, in causal order. */

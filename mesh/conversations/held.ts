@@ -128,7 +128,7 @@ export class Held implements Runnable {
     const row = await this.#history.message(tx, id)
     if (row === undefined || row.isShown) return true
     if (!isDue && !(await this.#history.isAllShown(tx, parents))) return false
-    this.#history.rewrite(tx, { ...row, isShown: true })
+    this.#history.rewrite(tx, { ...row, isShown: true }, row)
     tx.emit({ kind: 'message-added', conversation: person, id, direction: 'in' })
     return true
   }

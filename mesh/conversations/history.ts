@@ -11,6 +11,7 @@ import { ByteReader, ByteWriter, concatBytes, copyBytes, decodeCbor } from '#mes
 import { compareStamps, type Stamp, stampAfter } from '#mesh/envelope'
 import { type DeviceId, ENVELOPE_ID_BYTES, type EnvelopeId, envelopeIdOf, idBytes, type PersonId } from '#mesh/ids'
 import type { Crypto, Random } from '#mesh/ports'
+import type { Place, SearchIndex } from '#mesh/search'
 import { type Database, type Reader, type RowCodec, SealedTable, TABLES, type Transaction } from '#mesh/store'
 import type { Ordered } from './causal-order.ts'
 import { decodeFacts, encodeFacts, type Facts } from './facts.ts'
@@ -69,12 +70,14 @@ export class History {
   readonly #conversations: SealedTable<ConversationRow>
   readonly #index: SealedTable<IndexRow>
   readonly #blind: (person: PersonId) => Uint8Array
+  readonly #search: SearchIndex
 
-  constructor(deps: { crypto: Crypto; random: Random; historyKey: Uint8Array; blind: (person: PersonId) => Uint8Array }) {
+  constructor(deps: { crypto: Crypto; random: Random; historyKey: Uint8Array; blind: (person: PersonId) => Uint8Array; search: SearchIndex }) {
     this.#messages = new SealedTable(deps, TABLES.history, deps.historyKey, messageCodec)
     this.#conversations = new SealedTable(deps, TABLES.conversations, deps.historyKey, conversationCodec)
     this.#index = new SealedTable(deps, TABLES.conversations, deps.historyKey, indexCodec)
     this.#blind = deps.blind
+    this.#search = deps.search
   }
 
   /** The place of a message that follows `parents`: `stamp`, or right behind the last of them that is here. */
@@ -92,7 +95,8 @@ export class History {
     const key = this.#keyOf(row)
     this.#messages.put(tx, key, row)
     this.#index.put(tx, indexKey(row.id), { person: row.person, key })
-    if (!row.isShown) tx.put(TABLES.conversations, unshownKey(row.id), NOTHING)
+    if (row.isShown) this.#search.put(tx, this.#placeOf(row), searchedIn(row))
+    else tx.put(TABLES.conversations, unshownKey(row.id), NOTHING)
   }
 
   /** Notes whom an envelope without a message is about. */
@@ -100,15 +104,42 @@ export class History {
     this.#index.put(tx, indexKey(id), { person, key: undefined })
   }
 
-  /** Writes a changed message over the old one. */
-  rewrite(tx: Transaction, row: MessageRow): void {
+  /**
+   * Writes a changed message over the old one, and what finds it: a text that changed is found by its new words only.
+   * Whoever gives the old row spares that when nothing of it has changed.
+   */
+  rewrite(tx: Transaction, row: MessageRow, old?: MessageRow): void {
     this.#messages.put(tx, this.#keyOf(row), row)
     if (row.isShown) tx.del(TABLES.conversations, unshownKey(row.id))
+    const isSame = old?.isShown === row.isShown && searchedIn(old) === searchedIn(row)
+    if (row.isShown && !isSame) this.#search.put(tx, this.#placeOf(row), searchedIn(row))
+  }
+
+  /** The message at a place that the search index names; `undefined` when it is gone. */
+  at(reader: Reader, { conversation, stamp, id }: Place): Promise<MessageRow | undefined> {
+    return this.#messages.get(reader, concatBytes(conversation, stamp, id))
+  }
+
+  /** Makes messages findable that are not yet, `limit` of them behind `after`; returns the last key, or `undefined` when there was none. */
+  async indexFrom(tx: Transaction, after: Uint8Array | undefined, limit: number): Promise<Uint8Array | undefined> {
+    let last: Uint8Array | undefined
+    for await (const [key, row] of this.#messages.entries(tx, { ...(after === undefined ? {} : { gt: after }), limit })) {
+      if (row.isShown) this.#search.put(tx, this.#placeOf(row), searchedIn(row))
+      last = key
+    }
+    return last
+  }
+
+  /** True when there is any message. */
+  async hasAny(reader: Reader): Promise<boolean> {
+    for await (const _ of reader.iterate(TABLES.history, { limit: 1 })) return true
+    return false
   }
 
   /** Deletes a message; its id stays known. */
   forget(tx: Transaction, row: MessageRow): void {
     this.#messages.del(tx, this.#keyOf(row))
+    this.#search.remove(tx, this.#placeOf(row))
     this.noteRequest(tx, row.id, row.person)
     tx.del(TABLES.conversations, unshownKey(row.id))
   }
@@ -175,13 +206,22 @@ export class History {
   }
 
   #keyOf(row: Pick<MessageRow, 'person' | 'stamp' | 'id'>): Uint8Array {
-    const stamp = new ByteWriter(STAMP_BYTES).u48(row.stamp.ms).u16(row.stamp.counter).finish()
-    return concatBytes(this.#blind(row.person), stamp, idBytes(row.id))
+    const { conversation, stamp, id } = this.#placeOf(row)
+    return concatBytes(conversation, stamp, id)
+  }
+
+  #placeOf({ person, stamp, id }: Pick<MessageRow, 'person' | 'stamp' | 'id'>): Place {
+    return { conversation: this.#blind(person), stamp: new ByteWriter(STAMP_BYTES).u48(stamp.ms).u16(stamp.counter).finish(), id: idBytes(id) }
   }
 
   #conversationKey(person: PersonId): Uint8Array {
     return concatBytes(CONVERSATION, this.#blind(person))
   }
+}
+
+/** What a message is found by. What can be seen once is found by nothing: finding it would be seeing it. */
+function searchedIn({ text, facts }: MessageRow): string {
+  return facts?.isOnce === true ? '' : text
 }
 
 const messageCodec: RowCodec<MessageRow> = {

@@ -23,6 +23,7 @@ import { type OpenedMessage, openMessage } from './opened.ts'
 import { Proven } from './proven.ts'
 import type { Receipts } from './receipts.ts'
 import { keptOf } from './said.ts'
+import type { Verifying } from './verifying.ts'
 
 /** Pause after a failed write, ms. */
 const RETRY_MS = 5_000
@@ -40,6 +41,7 @@ export class Inbox implements Runnable {
   readonly #receipts: Receipts
   readonly #changes: Changes
   readonly #asides: Asides
+  readonly #verifying: Pick<Verifying, 'take'>
   readonly #counters: Record<string, number> = {}
   readonly #lanes: Lanes
   readonly #proven: Proven
@@ -52,7 +54,12 @@ export class Inbox implements Runnable {
   #task: Task | undefined
   #unsubscribe: (() => void) | undefined
 
-  constructor(deps: ConversationsDeps, history: History, receipts: Receipts, { changes, asides }: { changes: Changes; asides: Asides }) {
+  constructor(
+    deps: ConversationsDeps,
+    history: History,
+    receipts: Receipts,
+    { changes, asides, verifying }: { changes: Changes; asides: Asides; verifying: Pick<Verifying, 'take'> },
+  ) {
     this.#deps = deps
     this.#lanes = new Lanes(deps)
     this.#proven = new Proven(deps.crypto)
@@ -60,6 +67,7 @@ export class Inbox implements Runnable {
     this.#receipts = receipts
     this.#changes = changes
     this.#asides = asides
+    this.#verifying = verifying
   }
 
   /** What was read and what was dropped, by reason. */
@@ -204,7 +212,7 @@ export class Inbox implements Runnable {
     const { person, device } = certificate
     if (contacts.isRevoked(person, device)) return this.#consume(tx, envelope, 'MESH_DEVICE_REVOKED')
     if (person === self.keys.person || (await this.#history.has(tx, envelope.id))) return this.#consume(tx, envelope, 'duplicate')
-    const writer = await contacts.noteWriter(tx, person, envelope.author, card)
+    const writer = await contacts.noteWriter(tx, { person, device }, envelope.author, card)
     if (writer === 'blocked') return this.#consume(tx, envelope, writer)
     if (typeof writer === 'string') return this.#wait(tx, envelope, writer)
     const isStranger = writer.state !== 'contact'
@@ -214,10 +222,11 @@ export class Inbox implements Runnable {
       hlc.observe(envelope.stamp)
       if (this.#deps.store.meta(envelope.id, tx)?.pinned === false) this.#isAuthorNew = true
     }
-    const aside = content.type === 'request' ? 'kept' : await this.#asides.take(tx, envelope, person, content.content)
+    const aside = content.type !== 'message' ? 'kept' : await this.#asides.take(tx, envelope, person, content.content)
     if (aside === 'passing') return this.#consume(tx, envelope, 'read')
     if (aside === 'kept') this.#history.noteRequest(tx, envelope.id, person)
     else await this.#keep(tx, envelope, { content, certificate, card }, isStranger)
+    if (content.step !== undefined && !isStranger) await this.#verifying.take(tx, { person, device }, content.step)
     const meta = this.#deps.store.meta(envelope.id, tx)
     if (meta !== undefined) this.#receipts.add(tx, meta)
     this.#consume(tx, envelope, 'read')

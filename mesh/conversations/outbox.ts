@@ -106,7 +106,7 @@ export class Outbox {
       const row = await this.#history.message(tx, id)
       const isOpen = row?.state === 'queued' || (row?.state === 'withdrawn' && state === 'delivered')
       if (row === undefined || !isOpen) continue // two receipts of one group may name it
-      this.#history.rewrite(tx, { ...row, state, by })
+      this.#history.rewrite(tx, { ...row, state, by }, row)
       tx.emit({ kind: 'message-state', conversation: row.person, id, state, by })
     }
   }

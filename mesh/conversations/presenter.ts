@@ -6,7 +6,7 @@
 import type { Contact } from '#mesh/contacts'
 import type { EnvelopeId, PersonId } from '#mesh/ids'
 import { Bell, type Runnable, spawn, type Task } from '#mesh/runtime'
-import type { MeshEvent, MessageChange } from '#mesh/store'
+import type { MeshEvent, MessageChange, TrustChange } from '#mesh/store'
 import type { ConversationsDeps } from './deps.ts'
 import type { History } from './history.ts'
 import type { MessageState, MessageView, Views } from './views.ts'
@@ -22,6 +22,7 @@ export type ConversationEvent =
   | { readonly kind: 'state'; readonly id: EnvelopeId; readonly person: PersonId; readonly state: MessageState; readonly by: string }
   | { readonly kind: 'request'; readonly contact: Contact }
   | { readonly kind: 'contact'; readonly contact: Contact }
+  | { readonly kind: 'trust'; readonly contact: Contact; readonly what: TrustChange }
   /** Here stood events that could not be told in time; `log` has their messages. */
   | { readonly kind: 'lost'; readonly count: number }
 
@@ -42,6 +43,7 @@ const PRESENTED: ReadonlySet<MeshEvent['kind']> = new Set([
   'envelope-removed',
   'request-added',
   'contact-changed',
+  'trust-changed',
 ])
 
 /** See the head of this file. */
@@ -174,6 +176,10 @@ export class Presenter implements Runnable {
       case 'envelope-removed':
         await this.#onExpired(event.id)
         return undefined
+      case 'trust-changed': {
+        const contact = contacts.get(event.person)
+        return contact === undefined ? undefined : { kind: 'trust', contact, what: event.what }
+      }
       case 'request-added':
       case 'contact-changed': {
         const contact = contacts.get(event.person)

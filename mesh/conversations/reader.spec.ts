@@ -3,6 +3,7 @@ import { equalBytes } from '#mesh/codec'
 import { emptyBody, extensionsFor, readReportBody, textBody } from '#mesh/content'
 import { deriveHistoryKey } from '#mesh/identity'
 import { type EnvelopeId, idBytes, type MessageId, messageIdOf } from '#mesh/ids'
+import { SearchIndex } from '#mesh/search'
 import { TABLES } from '#mesh/store'
 import { fakeCrypto } from '../testing/fake-crypto.ts'
 import { forge } from '../testing/forger.ts'
@@ -15,6 +16,7 @@ import { History } from './history.ts'
 async function keptText(of: MeshPerson, id: EnvelopeId): Promise<string | undefined> {
   const { contacts, db, deviceSeed } = of
   const history = new History({
+    search: new SearchIndex(deriveHistoryKey(deviceSeed)),
     crypto: fakeCrypto(),
     random: seededRandom('x'),
     historyKey: deriveHistoryKey(deviceSeed),

@@ -209,7 +209,7 @@ export class Reader implements Runnable {
   #noteRead(tx: Transaction, row: MessageRow): void {
     const readMs = Math.max(Math.floor(this.#deps.clock.now()), 0)
     const facts = { ...(row.facts ?? { ref: refOf(row) }), readMs }
-    this.#parts.history.rewrite(tx, this.#parts.vanishing.begin(tx, { ...row, facts }))
+    this.#parts.history.rewrite(tx, this.#parts.vanishing.begin(tx, { ...row, facts }), row)
   }
 
   #effective({ readReceipts, typing, lifetime }: Settings, person: PersonId): ConversationSettings {

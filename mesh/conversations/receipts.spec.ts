@@ -4,6 +4,7 @@ import { type Envelope, expiryOf, MAX_RETRACTED_IDS, readRetraction } from '#mes
 import { deriveHistoryKey } from '#mesh/identity'
 import { type EnvelopeId, envelopeIdOf, type PersonId } from '#mesh/ids'
 import { silentLog } from '#mesh/ports'
+import { SearchIndex } from '#mesh/search'
 import type { EnvelopeStore } from '#mesh/store'
 import { type FakeClock, fakeClock, seededRandom } from '#mesh/testing'
 import { anArrival, anEnvelope } from '../testing/builders.ts'
@@ -69,7 +70,7 @@ describe('own receipts', () => {
     const self = { keys, device, deviceSeed, certificate, card: () => certificate, historyKey }
     const deps = { ...person, crypto, random, clock, log: silentLog, self }
     const sealing = { crypto, random, historyKey, blind: (whom: PersonId) => contacts.blind(whom) }
-    const history = new History(sealing)
+    const history = new History({ ...sealing, search: new SearchIndex(historyKey) })
     const receipts = new Receipts(deps, new Composer(deps, history, new Changes({ ...sealing, self: keys.person }, history), new Vanishing(deps, history)))
     await receipts.start()
     running.push(receipts)

@@ -149,7 +149,7 @@ export class Vanishing implements Runnable {
           tx.del(TABLES.content, end.key)
           const row = await this.#history.message(tx, end.id)
           if (row?.facts === undefined) continue
-          this.#history.rewrite(tx, { ...row, facts: { ...row.facts, endMs: toMs } })
+          this.#history.rewrite(tx, { ...row, facts: { ...row.facts, endMs: toMs } }, row)
           this.#put(tx, end.id, toMs, end.lifetimeS)
         }
       })

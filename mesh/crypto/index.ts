@@ -1,4 +1,5 @@
 export { hkdfSha256, sha256 } from './hash.ts'
 export { portableCrypto } from './portable.ts'
 export { openBox, SEALED_BOX_OVERHEAD, sealBox } from './sealed-box.ts'
+export { SIP_KEY_BYTES, type SipKey, siphash24, sipKeyOf } from './siphash.ts'
 export { isStrict } from './strict.ts'

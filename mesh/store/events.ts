@@ -1,5 +1,11 @@
 import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
 
+/**
+ * `asked`, `ready`, `cancelled`: a comparison. `forged`: one whose messages were changed. The others are alarms: a verified
+ * person uses a device that is new here, has revoked one, or has other keys for messages.
+ */
+export type TrustChange = 'asked' | 'ready' | 'cancelled' | 'forged' | 'new-device' | 'revoked-device' | 'new-keys'
+
 /** Why an envelope is no longer here. */
 export type RemovalReason = 'retracted' | 'expired' | 'evicted' | 'consumed' | 'withdrawn'
 
@@ -33,4 +39,6 @@ export type MeshEvent =
   | { readonly kind: 'lifetime-changed'; readonly conversation: PersonId; readonly by: PersonId; readonly seconds: number }
   | { readonly kind: 'request-added'; readonly person: PersonId }
   | { readonly kind: 'contact-changed'; readonly person: PersonId }
+  /** Something about how far a person can be trusted: a comparison (see `mesh/verification`), or an alarm (see `mesh/contacts`). */
+  | { readonly kind: 'trust-changed'; readonly person: PersonId; readonly what: TrustChange }
   | { readonly kind: 'device-revoked'; readonly person: PersonId; readonly device: DeviceId }

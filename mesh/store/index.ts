@@ -1,7 +1,7 @@
 export { Database, type DatabaseDeps } from './database.ts'
 export type { Arrival, EnvelopeMeta } from './envelope-meta.ts'
 export { EnvelopeStore, type EnvelopeStoreDeps, type StoreUsage } from './envelope-store.ts'
-export type { MeshEvent, MessageChange, RemovalReason } from './events.ts'
+export type { MeshEvent, MessageChange, RemovalReason, TrustChange } from './events.ts'
 export type { Level } from './level.ts'
 export { limitsFor, PINNED_SHARE, type Quota, STORE_PROFILES, STORED_OVERHEAD_BYTES, STRANGER_AUTHOR_SHARE, type StoreLimits } from './limits.ts'
 export { type RowCodec, SealedTable } from './sealed-table.ts'

@@ -21,6 +21,8 @@ export const TABLES = {
   outbox: 'o',
   /** Messages, sealed. */
   history: 'h',
+  /** Filters that find messages by words (`mesh/search`). */
+  search: 'q',
   /** Contacts, sealed. */
   contacts: 'p',
   /** State of conversations, sealed. */

@@ -3,8 +3,9 @@ import type { Contact } from '#mesh/contacts'
 import type { ConversationSettings, MessageView } from '#mesh/conversations'
 import { MeshError } from '#mesh/errors'
 import { type EnvelopeId, type PersonId, parseEnvelopeId } from '#mesh/ids'
-import type { Amended, AmendParams, ConversationInfo, MessageApi, MessageInfo, SendParams, ThreadInfo } from '#node/control'
+import type { Amended, AmendParams, ConversationInfo, MessageApi, MessageInfo, SearchAnswer, SendParams, ThreadInfo } from '#node/control'
 import type { Carriage } from './carriage.ts'
+import { searchAnswer } from './search.ts'
 import { messageInfo, timeText } from './views.ts'
 
 /** How far back ends of ids are looked for, messages. */
@@ -98,6 +99,11 @@ export class RunningMessageApi implements MessageApi {
       ...(limit === undefined ? {} : { limit }),
     })
     return this.#shown(messages)
+  }
+
+  async search({ query, limit }: { query: string; limit?: number }): Promise<SearchAnswer> {
+    const result = await this.#carriage.conversations.search(query, limit)
+    return searchAnswer(result, await this.#shown(result.hits.map(({ message }) => message)))
   }
 
   /** The name given here to a person. */

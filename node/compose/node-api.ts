@@ -1,9 +1,10 @@
 /** What a running node answers: a thin layer over its parts, without a decision of its own. */
 
 import { isMeshError, MeshError } from '#mesh/errors'
-import { cardUri, safetyNumber } from '#mesh/identity'
+import { cardUri } from '#mesh/identity'
 import { type Address, type DeviceId, parseAddress, parseDeviceId, parseEnvelopeId } from '#mesh/ids'
 import type { Clock, Crypto } from '#mesh/ports'
+import type { NodeOptions } from '#node/config'
 import type {
   BundleExported,
   BundleExportParams,
@@ -19,6 +20,9 @@ import type {
   OutboxFlushed,
   OutboxInfo,
   PeerInfo,
+  PrivacyReport,
+  Verification,
+  VerifyParams,
   WatchEvent,
   WatchFeed,
   WatchQueue,
@@ -32,6 +36,8 @@ import { flushOutbox } from './flush.ts'
 import { RunningMessageApi } from './message-api.ts'
 import type { Network } from './network.ts'
 import { clearOutbox, listOutbox } from './outbox.ts'
+import { gatherPrivacy } from './privacy.ts'
+import { verifyContact } from './verify.ts'
 import { contactInfo, timeText, viewsOfUs } from './views.ts'
 
 /** The parts that are asked. */
@@ -46,6 +52,7 @@ export interface NodeApiDeps {
   /** What happened so far, for the first who watches. */
   readonly kept?: WatchQueue
   readonly startedAt: number
+  readonly options: NodeOptions
   /** Ends the node soon. */
   readonly end: () => void
 }
@@ -129,6 +136,10 @@ export class RunningNodeApi extends RunningMessageApi implements NodeApi {
     })
   }
 
+  privacy(): Promise<PrivacyReport> {
+    return gatherPrivacy(this.#deps)
+  }
+
   async down(): Promise<Record<string, never>> {
     this.#deps.end()
     return {}
@@ -150,11 +161,9 @@ export class RunningNodeApi extends RunningMessageApi implements NodeApi {
     return { card: cardUri(who === undefined ? carriage.card() : carriage.contacts.find(who).card) }
   }
 
-  async contactVerify({ who, confirm }: { who: string; confirm?: boolean }): Promise<{ person: string; safetyNumber: string; verified: boolean }> {
-    const { carriage, secrets } = this.#deps
-    let contact = carriage.contacts.find(who)
-    if (confirm === true) contact = await carriage.db.transaction((tx) => carriage.contacts.update(tx, contact.person, { verified: true }))
-    return { person: contact.person, safetyNumber: safetyNumber(secrets.person.person, contact.person), verified: contact.verified }
+  contactVerify(params: VerifyParams): Promise<Verification> {
+    const { carriage, secrets, crypto } = this.#deps
+    return verifyContact({ carriage, crypto, self: secrets.person.person }, params)
   }
 
   async contactBlock({ who, unblock }: { who: string; unblock?: boolean }): Promise<ContactInfo> {

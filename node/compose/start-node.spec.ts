@@ -49,6 +49,15 @@ describe('a node that starts', () => {
       (await b.api.log({ to: 'a' })).map(({ text }) => text),
       ['early'],
     )
+    assert.deepEqual(
+      (await b.api.search({ query: 'EARLY in:a' })).messages.map(({ text, fromPetname, hits }) => ({ text, fromPetname, hits })),
+      [{ text: 'early', fromPetname: 'a', hits: [[0, 5]] }],
+    )
+    const { settings } = await b.api.privacy()
+    assert.deepEqual(
+      settings.flatMap(({ code, protects }) => (protects ? [] : [code])),
+      ['verified', 'bridges', 'history', 'passphrase'],
+    )
     assert.deepEqual(await textsUntilStopped(b), [['early'], []])
   })
 

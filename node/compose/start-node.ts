@@ -111,7 +111,7 @@ async function open(options: NodeOptions, undo: Array<() => Promise<void>>, unwi
   const sneakernet = new Sneakernet({ bundles, db, clock, log, dataDir }, { folders: options.watchFolders })
   const feed = new WatchFeed()
   const { promise: done, resolve: end } = Promise.withResolvers<void>()
-  const apiDeps: NodeApiDeps = { secrets, crypto, clock, carriage, network, sneakernet, feed, startedAt, end }
+  const apiDeps: NodeApiDeps = { secrets, crypto, clock, carriage, network, sneakernet, feed, startedAt, options, end }
   const api = new RunningNodeApi(apiDeps)
   // Whoever has just started this node cannot watch it before it is ready, and messages arrive before that.
   const ownApi = new RunningNodeApi({ ...apiDeps, kept: feed.keep() })

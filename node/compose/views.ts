@@ -2,7 +2,7 @@
 import type { Contact } from '#mesh/contacts'
 import type { ConversationEvent, MessageView } from '#mesh/conversations'
 import type { PersonId } from '#mesh/ids'
-import type { ContactInfo, MessageInfo, WatchEvent } from '#node/control'
+import type { ContactInfo, MessageInfo, TrustAlarmInfo, WatchEvent } from '#node/control'
 import type { AddressView } from '#node/discovery'
 import type { NeighbourView } from '#node/host'
 
@@ -12,8 +12,13 @@ export function timeText(ms: number): string {
   return new Date(Math.min(Math.max(ms, 0), MAX_DATE_MS)).toISOString()
 }
 
-export function contactInfo({ person, petname, card, verified, state }: Contact): ContactInfo {
-  return { person, ...(petname === undefined ? {} : { petname }), claimedName: card.name, verified, state }
+export function contactInfo({ person, petname, card, verified, state, alarms }: Contact): ContactInfo {
+  const info = { person, ...(petname === undefined ? {} : { petname }), claimedName: card.name, verified, state }
+  return alarms.length === 0 ? info : { ...info, alarms: alarmInfos(alarms) }
+}
+
+export function alarmInfos(alarms: Contact['alarms']): TrustAlarmInfo[] {
+  return alarms.map(({ kind, device, atMs }) => ({ kind, ...(device === '' ? {} : { device }), at: timeText(atMs) }))
 }
 
 /** @param petnameOf the name given here to a person, if any */
@@ -85,6 +90,10 @@ export function watchEvent(event: ConversationEvent, self: PersonId, petnameOf: 
     case 'contact': {
       const { person, petname, verified } = event.contact
       return { event: 'contact', person, ...(petname === undefined ? {} : { petname }), verified }
+    }
+    case 'trust': {
+      const { person, petname } = event.contact
+      return { event: 'trust', person, ...(petname === undefined ? {} : { petname }), what: event.what }
     }
     case 'lost':
       return { event: 'lost', count: event.count }

@@ -1,4 +1,7 @@
 import type { DeliveryState, MessageApi, MessageChangeKind, MessageInfo, MessagePriority } from './messages.ts'
+import type { PrivacyApi } from './privacy-api.ts'
+import type { SearchApi } from './search-api.ts'
+import type { TrustAlarmInfo, TrustApi, TrustEvent } from './trust-api.ts'
 
 /**
  * What a running node can be asked: the one table behind shell, in-place commands and scripts.
@@ -7,7 +10,7 @@ import type { DeliveryState, MessageApi, MessageChangeKind, MessageInfo, Message
  * name. Fields may be added; none changes its meaning. `node/compose` implements it, `ControlClient`
  * offers the same methods from another process.
  */
-export interface NodeApi extends MessageApi {
+export interface NodeApi extends MessageApi, PrivacyApi, SearchApi, TrustApi {
   status(): Promise<NodeStatus>
   id(): Promise<NodeIdentity>
   peers(): Promise<PeerInfo[]>
@@ -20,8 +23,6 @@ export interface NodeApi extends MessageApi {
   contactList(): Promise<ContactInfo[]>
   /** The card URI of this node's person, or of a contact. */
   contactCard(params: { who?: string }): Promise<{ card: string }>
-  /** The safety number of two persons, equal on both sides; with `confirm`, notes that it was compared. */
-  contactVerify(params: { who: string; confirm?: boolean }): Promise<{ person: string; safetyNumber: string; verified: boolean }>
   contactBlock(params: { who: string; unblock?: boolean }): Promise<ContactInfo>
 
   deviceList(): Promise<DeviceInfo[]>
@@ -174,6 +175,7 @@ export interface ContactInfo {
   /** The name that the person claims for itself; anybody can claim any name. */
   claimedName: string
   verified: boolean
+  alarms?: TrustAlarmInfo[]
   /** `contact`: added here. `request`: a stranger who wrote and waits for `contact add`. `blocked`: neither heard nor written to. */
   state: 'contact' | 'request' | 'blocked'
 }
@@ -243,6 +245,7 @@ export type WatchEvent =
   | { event: 'request'; person: string; claimedName: string }
   | { event: 'contact'; person: string; petname?: string; verified: boolean }
   | { event: 'peer'; device: string; up: boolean; address: string; person?: string; petname?: string }
+  | TrustEvent
   | { event: 'lost'; count: number }
 
 /** The first line of `up --json`: the node is there and can be spoken to. */

@@ -20,8 +20,11 @@ import type {
 import { connectError, gone, timedOut } from './client-faults.ts'
 import { EventStream } from './event-stream.ts'
 import type { Amended, AmendParams, ConversationInfo, MessageApi, MessageInfo, SendParams, ThreadInfo } from './messages.ts'
+import type { PrivacyReport } from './privacy-api.ts'
+import type { SearchAnswer } from './search-api.ts'
 import { findSocket } from './socket-path.ts'
 import { LineReader } from './socket-server.ts'
+import type { Verification, VerifyParams } from './trust-api.ts'
 import { fromWireError, isRecord } from './wire.ts'
 
 /** The largest answer taken, in characters: a log of 10,000 long messages stays below. */
@@ -106,6 +109,9 @@ export class ControlClient implements NodeApi {
   doctor(): Promise<DoctorReport> {
     return this.#call('doctor')
   }
+  privacy(): Promise<PrivacyReport> {
+    return this.#call('privacy')
+  }
   down(): Promise<Record<string, never>> {
     return this.#call('down')
   }
@@ -118,8 +124,8 @@ export class ControlClient implements NodeApi {
   contactCard(params: { who?: string }): Promise<{ card: string }> {
     return this.#call('contactCard', params)
   }
-  contactVerify(params: { who: string; confirm?: boolean }): Promise<{ person: string; safetyNumber: string; verified: boolean }> {
-    return this.#call('contactVerify', params)
+  contactVerify(params: VerifyParams): Promise<Verification> {
+    return this.#call('contactVerify', { ...params })
   }
   contactBlock(params: { who: string; unblock?: boolean }): Promise<ContactInfo> {
     return this.#call('contactBlock', params)
@@ -165,6 +171,9 @@ export class ControlClient implements NodeApi {
   }
   log(params: { to: string; since?: string; limit?: number }): Promise<MessageInfo[]> {
     return this.#call('log', params)
+  }
+  search(params: { query: string; limit?: number }): Promise<SearchAnswer> {
+    return this.#call('search', params)
   }
   outbox(): Promise<OutboxInfo[]> {
     return this.#call('outbox')

@@ -37,11 +37,18 @@ export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
     id: async () => ({ person: 'qpq1me', device: '12D3KooWfake', name: 'alice', card: 'qpq://c/abc' }),
     peers: async () => [],
     doctor: async () => ({ healthy: true, findings: [] }),
+    privacy: async () => ({ settings: [], views: [] }),
     down: async () => ({}),
     contactAdd: async ({ as }) => ({ person: 'qpq1bob', claimedName: 'bob', verified: false, state: 'contact', ...(as === undefined ? {} : { petname: as }) }),
     contactList: async () => fake.contacts,
     contactCard: async () => ({ card: 'qpq://c/abc' }),
-    contactVerify: async () => ({ person: 'qpq1bob', safetyNumber: Array(12).fill('12345').join(' '), verified: false }),
+    contactVerify: async () => ({
+      person: 'qpq1bob',
+      safetyNumber: Array(12).fill('12345').join(' '),
+      verified: false,
+      code: 'qpq://v/abc',
+      comparison: { state: 'none' },
+    }),
     contactBlock: async ({ who }) => {
       throw new MeshError('MESH_CONTACT_UNKNOWN', `there is no contact "${who}"`, { hint: 'see contact list', detail: { candidates: 0 } })
     },
@@ -75,6 +82,7 @@ export function fakeApi(over: Partial<NodeApi> = {}): FakeApi {
       return settings
     },
     log: async () => [],
+    search: async () => ({ messages: [] }),
     outbox: async () => [],
     outboxFlush: async () => ({ dialled: 0, reached: 0, peers: 0, waiting: 0 }),
     outboxClear: async () => ({ cleared: [], mayArrive: 0 }),

@@ -59,12 +59,22 @@ const METHODS: Readonly<Record<MethodName, (raw: unknown) => Call>> = {
   id: method(none, (api) => api.id()),
   peers: method(none, (api) => api.peers()),
   doctor: method(none, (api) => api.doctor()),
+  privacy: method(none, (api) => api.privacy()),
   down: method(none, (api) => api.down()),
   contactAdd: method(z.strictObject({ card: who, as: who.optional() }), (api, { card, as }) => api.contactAdd({ card, ...(as === undefined ? {} : { as }) })),
   contactList: method(none, (api) => api.contactList()),
   contactCard: method(z.strictObject({ who: who.optional() }), (api, params) => api.contactCard(params.who === undefined ? {} : { who: params.who })),
-  contactVerify: method(z.strictObject({ who, confirm: z.boolean().optional() }), (api, params) =>
-    api.contactVerify({ who: params.who, ...(params.confirm === undefined ? {} : { confirm: params.confirm }) }),
+  contactVerify: method(
+    z.strictObject({
+      who,
+      confirm: z.boolean().optional(),
+      emoji: z.boolean().optional(),
+      reject: z.boolean().optional(),
+      scan: z.string().max(1_024).optional(),
+      acknowledge: z.boolean().optional(),
+    }),
+    (api, { scan, confirm = false, emoji = false, reject = false, acknowledge = false, ...params }) =>
+      api.contactVerify({ ...params, confirm, emoji, reject, acknowledge, ...(scan === undefined ? {} : { scan }) }),
   ),
   contactBlock: method(z.strictObject({ who, unblock: z.boolean().optional() }), (api, params) =>
     api.contactBlock({ who: params.who, ...(params.unblock === undefined ? {} : { unblock: params.unblock }) }),
@@ -93,6 +103,9 @@ const METHODS: Readonly<Record<MethodName, (raw: unknown) => Call>> = {
   ),
   log: method(z.strictObject({ to: who, since: z.string().max(128).optional(), limit: z.int().min(1).max(10_000).optional() }), (api, { to, since, limit }) =>
     api.log({ to, ...(since === undefined ? {} : { since }), ...(limit === undefined ? {} : { limit }) }),
+  ),
+  search: method(z.strictObject({ query: z.string().min(1).max(2_048), limit: z.int().min(1).max(1_000).optional() }), (api, { query, limit }) =>
+    api.search({ query, ...(limit === undefined ? {} : { limit }) }),
   ),
   outbox: method(none, (api) => api.outbox()),
   outboxFlush: method(z.strictObject({ to: who.optional(), timeoutMs: z.int().min(1).max(600_000).optional() }), (api, { to, timeoutMs }) =>

@@ -1,2 +1,2 @@
-export { type AskPassphrase, createKeystore, keystoreExists, keystorePath, openKeystore, renameKeystore, type Secrets } from './keystore.ts'
+export { type AskPassphrase, createKeystore, isKeystoreLocked, keystoreExists, keystorePath, openKeystore, renameKeystore, type Secrets } from './keystore.ts'
 export { ensurePrivateDir } from './private-dir.ts'

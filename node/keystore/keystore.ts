@@ -142,6 +142,11 @@ export async function openKeystore(options: { dir: string; crypto: Crypto; passp
   }
 }
 
+/** Whether the keys of a directory are locked by a passphrase. @throws as {@link openKeystore} */
+export async function isKeystoreLocked(dir: string): Promise<boolean> {
+  return !('plain' in (await readKeystore(keystorePath(dir))).secrets)
+}
+
 /** Changes the claimed name of an identity. It stands beside the secrets, so no passphrase is needed. @returns the name as kept @throws MeshError `MESH_NAME_INVALID`, and as {@link openKeystore} */
 export async function renameKeystore(dir: string, name: string): Promise<string> {
   const clean = cleanName(name)

@@ -1,2 +1,3 @@
 export { type DialView, type DoctorFacts, type DoctorInterface, diagnose } from './doctor.ts'
 export { interfaceFacts } from './interface-facts.ts'
+export { describePrivacy } from './privacy.ts'

@@ -2,7 +2,7 @@
  * Set reconciliation: two nodes find out which envelope ids only one of them has, for 18 bytes a difference instead
  * of 8 bytes an id. It knows neither links nor envelopes; the session of `mesh/sync` carries its messages.
  *
- * *Items.* A 32-byte id becomes a 64-bit item by SipHash under a key (`siphash.ts`) that the side which begins has
+ * *Items.* A 32-byte id becomes a 64-bit item by SipHash under a key (`crypto/siphash.ts`) that the side which begins has
  * drawn at random for the day, so nobody can choose ids in advance that make its items collide.
  *
  * *Symbols* (Yang, Gilad, Alizadeh: "Practical Rateless Set Reconciliation", SIGCOMM 2024). Each item takes part in

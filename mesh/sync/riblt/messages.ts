@@ -19,10 +19,10 @@
  * count, XOR 8, sum 8, and the count alone when it is 0 (digest.ts). OPEN and SAME together take 45 bytes for 100,000 ids.
  */
 import { ByteReader, ByteWriter } from '#mesh/codec'
+import { SIP_KEY_BYTES } from '#mesh/crypto'
 import { Digest } from './digest.ts'
 import { MAX_SET_ITEMS, MAX_SYMBOLS } from './plan.ts'
 import { ALL_DAYS, DAYS } from './scope-index.ts'
-import { SIP_KEY_BYTES } from './siphash.ts'
 import { BATCH_SYMBOLS } from './symbols.ts'
 import { readVarint, writeVarint } from './varint.ts'
 import { violation } from './wire.ts'

@@ -1,7 +1,7 @@
+import { type SipKey, siphash24, sipKeyOf } from '#mesh/crypto'
 import { PLAUSIBLE_SINCE_MS } from '#mesh/envelope'
 import { Digest } from './digest.ts'
 import { NO_SLOT } from './item-set.ts'
-import { type SipKey, siphash24, sipKeyOf } from './siphash.ts'
 import { Sketch } from './sketch.ts'
 import { SymbolStream } from './symbol-stream.ts'
 

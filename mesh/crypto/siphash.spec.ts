@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { isMeshError } from '#mesh/errors'
-import { itemOf } from './naive-twin.ts'
+import { itemOf } from '../sync/riblt/naive-twin.ts'
 import { siphash24, sipKeyOf } from './siphash.ts'
 
 /** SipHash-2-4 of 00, 00 01, 00 01 02, … with key 00 01 … 0f: the 64 vectors of the authors' reference code; number 15 is appendix A of the paper. */
