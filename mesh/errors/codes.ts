@@ -82,6 +82,9 @@ export const ERROR_BLAME = {
   MESH_MLS_STATE: 'caller',
   MESH_MESSAGE_UNKNOWN: 'caller',
   MESH_MESSAGE_FOREIGN: 'caller',
+  MESH_GROUP_FORBIDDEN: 'caller',
+  MESH_GROUP_BEHIND: 'caller',
+  MESH_GROUP_UNKNOWN: 'caller',
 } as const satisfies Record<string, Blame>
 
 /** A bounded error code; see {@link ERROR_BLAME}. */
