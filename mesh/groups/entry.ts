@@ -8,6 +8,7 @@
  * ```
  *
  * `heard` names only what changed since the author's entry before: logs are read without gaps, so the whole is known.
+ * Orders and commits name everything, because they are judged without what stood before them too.
  * `epoch` is where the author stands; for a commit the epoch that it leaves. Body and head are hashed apart so that a
  * head alone proves what somebody signed.
  */
@@ -41,6 +42,11 @@ export interface Entry extends Head {
   readonly id: EntryId
   readonly body: Body
   readonly bytes: Uint8Array
+}
+
+/** True for entries that say all that their author had read, not only what was new. */
+export function isSelfContained({ type }: Body): boolean {
+  return type === 'order' || type === 'commit'
 }
 
 const VERSION = 1

@@ -3,7 +3,7 @@ import { equalBytes } from '#mesh/codec'
 import { sha256 } from '#mesh/crypto'
 import { type DeviceId, encodeBase64url } from '#mesh/ids'
 import { claimedBy, type MlsState, membersOf, type OwnKeyPackage } from '#mesh/mls'
-import type { Entry } from './entry.ts'
+import { type Entry, isSelfContained } from './entry.ts'
 import { type EpochNode, EpochTree } from './epoch-tree.ts'
 import type { EntryId, EpochId, GroupId } from './ids.ts'
 import { MAX_UNREAD } from './limits.ts'
@@ -273,8 +273,9 @@ export class GroupState {
     return from
   }
 
-  /** What an author had read when he wrote an entry, his own log up to it included. */
-  heardAt({ author, seq, heard }: { author: DeviceId; seq: number; heard: Heard }): Map<DeviceId, number> {
+  /** What an author had read when he wrote an entry, his own log up to it included. Orders and commits say all of it, so that they can be judged at any time. */
+  heardAt({ author, seq, heard, body }: Pick<Entry, 'author' | 'seq' | 'heard' | 'body'>): Map<DeviceId, number> {
+    if (isSelfContained(body)) return new Map(heard).set(author, seq)
     const whole = new Map(this.logOf(author).heard)
     for (const [device, count] of heard) whole.set(device, Math.max(count, whole.get(device) ?? 0))
     return whole.set(author, seq)

@@ -12,7 +12,7 @@ import { claimedBy, type MlsChange, type MlsCommit } from '#mesh/mls'
 import type { Body, Order, ResyncReason } from './body.ts'
 import { classOf, commitHash, differenceOf } from './commits.ts'
 import type { GroupDeps, GroupOutput, Invited } from './deps.ts'
-import { type Entry, signEntry, testimonyOf } from './entry.ts'
+import { type Entry, isSelfContained, signEntry, testimonyOf } from './entry.ts'
 import type { GroupState } from './group-state.ts'
 import type { EpochId } from './ids.ts'
 import { MAX_MEMBERS } from './limits.ts'
@@ -145,8 +145,7 @@ export class Writing {
     const log = state.logOf(self.device)
     const whole = new Map([...log.heard, ...[...state.logs].map(([device, { count }]) => [device, count] as const)])
     whole.delete(self.device)
-    // An order says all that its author knew: whoever joins later has to judge it without what stood before it.
-    const heard = body.type === 'order' ? new Map(whole) : new Map([...whole].filter(([device, count]) => count !== log.heard.get(device)))
+    const heard = isSelfContained(body) ? new Map(whole) : new Map([...whole].filter(([device, count]) => count !== log.heard.get(device)))
     const entry = signEntry(crypto, self.deviceSeed, {
       group: state.id,
       author: self.device,
