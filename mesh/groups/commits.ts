@@ -7,6 +7,7 @@ import type { MlsState } from '#mesh/mls'
 import type { CommitClass } from './body.ts'
 import type { Entry } from './entry.ts'
 import { type GroupState, leavesOf } from './group-state.ts'
+import type { Heard } from './roster.ts'
 
 /** The order among commits that are otherwise equal: SHA-256, hex. */
 export function commitHash(message: Uint8Array): string {
@@ -44,12 +45,22 @@ export function assertJustified(state: GroupState, entry: Entry, about: { before
   const heard = state.heardAt(entry)
   const past = state.rosterAt(heard)
   const difference = differenceOf(about.before, about.after)
-  const hasAsked = (device: DeviceId): boolean => state.resyncs.get(device)?.seqs.some((seq) => seq < (heard.get(device) ?? 0)) ?? false
+  const hasAsked = (device: DeviceId): boolean => askedBefore(state, heard, device)
   if (leavesOf(about.before).get(entry.author)?.leaf !== about.sender) throw violation('a commit was made by another member than its entry says')
   if (difference.added.some((device) => !past.members.has(device))) throw violation('a commit adds somebody whom nobody wanted to add')
   if (difference.removed.some((device) => past.members.has(device))) throw violation('a commit removes somebody whom nobody wanted to remove')
   if (difference.replaced.some((device) => !hasAsked(device))) throw violation('a commit replaces somebody who did not ask for it')
   if (classOf(difference) !== about.class) throw violation('a commit says that it is more urgent than it is')
+}
+
+/** The same for whoever is taken out of the tree and sees no more than that. @throws MeshError `MESH_PROTOCOL_VIOLATION` (peer) when nobody has ordered it, and he has not asked for it */
+export function assertMayReplace(state: GroupState, entry: Entry, device: DeviceId): void {
+  const heard = state.heardAt(entry)
+  if (state.rosterAt(heard).members.has(device) && !askedBefore(state, heard, device)) throw violation('a commit removes somebody whom nobody wanted to remove')
+}
+
+function askedBefore(state: GroupState, heard: Heard, device: DeviceId): boolean {
+  return state.resyncs.get(device)?.seqs.some((seq) => seq < (heard.get(device) ?? 0)) ?? false
 }
 
 function violation(sentence: string): MeshError {

@@ -9,7 +9,7 @@ import { equalBytes } from '#mesh/codec'
 import { isMeshError, MeshError } from '#mesh/errors'
 import type { DeviceId } from '#mesh/ids'
 import { claimedBy, type MlsReceived } from '#mesh/mls'
-import { assertJustified, commitHash } from './commits.ts'
+import { assertJustified, assertMayReplace, commitHash } from './commits.ts'
 import type { GroupDeps, GroupOutput } from './deps.ts'
 import { type Entry, readEntry, readTestimony, testimonyOf } from './entry.ts'
 import type { GroupState } from './group-state.ts'
@@ -269,6 +269,7 @@ export class Reading {
     try {
       received = await this.#deps.engine.receive(held.state, message)
       if (received.kind === 'commit') await this.#enter(entry, child, received)
+      if (received.kind === 'removed') assertMayReplace(state, entry, this.#deps.self.device)
     } catch (error) {
       if (!isMeshError(error)) throw error
       this.#deps.log.info('a commit cannot be followed', { code: error.code, author: entry.author })

@@ -103,10 +103,11 @@ export class GroupLab {
       if (value === undefined) node.rows.delete(encodeBase64url(key))
       else node.rows.set(encodeBase64url(key), [key, value])
     }
-    for (const output of node.group?.takeOutputs() ?? []) this.#post(node, output)
+    for (const output of node.group?.takeOutputs() ?? []) this.post(node, output)
   }
 
-  #post(node: LabNode, output: GroupOutput): void {
+  /** Puts one thing onto the network, or shows it. */
+  post(node: LabNode, output: GroupOutput): void {
     const { name: from } = node
     if (output.kind === 'message') {
       if (node.shown.has(output.message.id)) throw new Error('a message is shown twice')
@@ -146,13 +147,20 @@ export class GroupLab {
     this.collect(to)
   }
 
+  /** The same device a second time, as it was when it last wrote to its disk: somebody has copied it. */
+  twin(node: LabNode): LabNode {
+    const twin = new LabNode(`${node.name}, copied`, node.device, node.deps)
+    for (const [name, row] of node.rows) twin.rows.set(name, row)
+    twin.group = new Group(node.deps, lost(stateFromRows(this.#crypto, this.groupOf(node).id, rowsOf(twin)), node))
+    for (const at of node.has) twin.has.add(at)
+    this.nodes.push(twin)
+    return twin
+  }
+
   /** Ends the process of a device: what is not on its disk is gone. */
   restart(node: LabNode): void {
     if (node.group === undefined) return
-    const rows = [...node.rows.values()].sort(([a], [b]) => compareBytes(a, b))
-    const state = stateFromRows(this.#crypto, node.group.id, rows)
-    if (state === undefined) throw new Error(`${node.name} has lost its group`)
-    node.group = new Group(node.deps, state)
+    node.group = new Group(node.deps, lost(stateFromRows(this.#crypto, node.group.id, rowsOf(node)), node))
   }
 
   /** Everybody hands everything to everybody, and does what is due, until nothing moves. */
@@ -179,4 +187,13 @@ export class GroupLab {
       }
     }
   }
+}
+
+function rowsOf(node: LabNode): (readonly [key: Uint8Array, value: Uint8Array])[] {
+  return [...node.rows.values()].sort(([a], [b]) => compareBytes(a, b))
+}
+
+function lost<State>(state: State | undefined, node: LabNode): State {
+  if (state === undefined) throw new Error(`${node.name} has lost its group`)
+  return state
 }

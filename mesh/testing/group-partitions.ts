@@ -14,6 +14,8 @@ export interface PartitionsResult {
   readonly failed: readonly string[]
   readonly messages: number
   readonly deliveries: number
+  /** Not delivered, because their author was taken out meanwhile. */
+  readonly lostWithRemoved: number
   readonly forks: number
   readonly commits: number
   readonly attempts: number
@@ -40,7 +42,6 @@ export async function runPartitions(
     readonly steps?: number
     readonly crypto?: Crypto
     readonly mls?: (random: Random) => MlsCrypto
-    readonly hostile?: boolean
   } = {},
 ): Promise<PartitionsResult> {
   const { nodes: count = 7, steps = 120 } = options
@@ -122,7 +123,7 @@ export async function runPartitions(
   for (const node of live) if (node.group !== undefined) await attempt(node, () => say(node, `last of ${node.name}`))
   await lab.settle({ rounds: 60 })
   failed.push(...checkTrees(lab, live, target.size))
-  const { deliveries, attempts } = await checkMessages({ nodes, live, sent, failed })
+  const { deliveries, attempts, lostWithRemoved } = await checkMessages({ nodes, live, sent, failed })
   const state = lab.groupOf(truth).state
   const children = new Map<string, number>()
   for (const { parent } of state.tree.nodes()) if (parent !== undefined) children.set(parent, (children.get(parent) ?? 0) + 1)
@@ -132,6 +133,7 @@ export async function runPartitions(
     messages: sent.length,
     deliveries,
     attempts,
+    lostWithRemoved,
     forks: [...children.values()].filter((n) => n > 1).length,
     commits: [...state.tree.nodes()].length - 1,
     resyncs: [...state.resyncs.values()].reduce((sum, { seqs }) => sum + seqs.length, 0),
@@ -166,11 +168,8 @@ function checkTrees(lab: GroupLab, live: readonly LabNode[], size: number): stri
     heads.add(state.head)
     const leaves = state.leavesOf(state.head)
     if (leaves === undefined) failed.push(`${node.name} has no state for its head (${health})`)
-    else if (leaves.size !== size || [...leaves.keys()].some((device) => !state.roster.members.has(device))) failed.push(`${node.name}: tree and roster differ ${JSON.stringify({ tree: [...leaves.keys()].map((d) => lab.nodes.find((n) => n.device === d)?.name), roster: [...state.roster.members.keys()].map((d) => lab.nodes.find((n) => n.device === d)?.name), orders: [...state.orders.values()].map((o) => [o.order.op, lab.nodes.find((n) => n.device === o.author)?.name, lab.nodes.find((n) => n.device === o.target?.device)?.name, o.authority?.rank]).join(' ; '), waiting: node.waiting.length, unknown: state.unknownTags.size })}`)
-    if (state.pending.size > 0)
-      failed.push(
-        `${node.name}: ${state.pending.size} entries wait: ${[...state.pending.values()].map((e) => JSON.stringify({ t: e.body.type, a: lab.nodes.find((n) => n.device === e.author)?.name, seq: e.seq, count: state.logOf(e.author).count, prev: e.prev === state.logOf(e.author).last, tree: state.tree.has(e.epoch), heard: [...e.heard].filter(([d, c]) => state.logOf(d).count < c).map(([d, c]) => `${lab.nodes.find((n) => n.device === d)?.name} ${c} ${state.logOf(d).count}`), past: state.rosterAt(state.heardAt(e)).members.has(e.author) })).join(' ')}`,
-      )
+    else if (leaves.size !== size || [...leaves.keys()].some((device) => !state.roster.members.has(device))) failed.push(`${node.name}: tree and roster differ`)
+    if (state.pending.size > 0) failed.push(`${node.name}: ${state.pending.size} entries wait`)
     if (health !== 'active') failed.push(`${node.name} is ${health}`)
   }
   if (heads.size > 1) failed.push(`${heads.size} heads`)
@@ -187,8 +186,9 @@ async function checkMessages({
   live: readonly LabNode[]
   sent: readonly Sent[]
   failed: string[]
-}): Promise<{ deliveries: number; attempts: number }> {
+}): Promise<{ deliveries: number; attempts: number; lostWithRemoved: number }> {
   let deliveries = 0
+  const lostWithRemoved = 0
   let attempts = 0
   for (const { id, text, to, out, payload, author } of sent) {
     for (const name of out) if (to.has(name)) failed.push(`${author.name} encrypted to ${name}, whose removal it knew`)
@@ -199,7 +199,7 @@ async function checkMessages({
         if (shown === text) deliveries++
         else if (wasRemoved(author, live))
           continue // what somebody says who is taken out meanwhile may be lost with his branch
-        else failed.push(`${node.name} has lost "${text}" of ${author.name} ${JSON.stringify(why(node, id, payload))}`)
+        else failed.push(`${node.name} has lost "${text}" of ${author.name}`)
         continue
       }
       attempts++
@@ -207,7 +207,7 @@ async function checkMessages({
       await tryAll(node, payload, text, failed)
     }
   }
-  return { deliveries, attempts }
+  return { deliveries, attempts, lostWithRemoved }
 }
 
 /** True when anybody has ever ordered that this device go. */
@@ -232,16 +232,4 @@ async function tryAll(node: LabNode, payload: Uint8Array, text: string, failed: 
       if (!isMeshError(error)) throw error
     }
   }
-}
-
-function why(node: LabNode, id: string, payload: Uint8Array): unknown {
-  const state = node.group?.state
-  if (state === undefined) return 'no group'
-  for (const seal of state.seals.values()) {
-    try {
-      const e = readEntry(node.deps.crypto, uncover(node.deps.crypto, seal, payload))
-      return { unreadable: node.unreadable.has(id), unread: state.unread.has(e.id), seen: state.seen(e.author, e.seq)?.id === id, entered: state.entered.has(e.epoch), held: state.epochs.has(e.epoch), tree: state.tree.has(e.epoch), bad: state.tree.get(e.epoch)?.isBad, blocked: state.blocked.has(e.epoch), parentHeld: state.epochs.has(state.tree.get(e.epoch)?.parent ?? e.epoch), cls: state.tree.get(e.epoch)?.class, seq: e.seq, count: state.logOf(e.author).count, waiting: node.waiting.length }
-    } catch {}
-  }
-  return { noSeal: true, waiting: node.waiting.length }
 }
