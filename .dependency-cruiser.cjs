@@ -1,6 +1,6 @@
 /** The arrows of the layout: mesh ← node ← relay ← cli, and carriage and content that do not know each other. */
 const CARRIAGE = '^mesh/(store|intake|sync|routing)/'
-const CONTENT = '^mesh/(contacts|content|conversations|search|verification)/'
+const CONTENT = '^mesh/(contacts|content|conversations|groups|search|verification)/'
 const TESTS = '\\.spec\\.ts$|^mesh/testing/'
 
 module.exports = {

@@ -4,6 +4,7 @@
  * error.
  */
 import { type DecodeOptions, decode, type Token, Tokenizer } from 'cborg'
+import { MeshError } from '#mesh/errors'
 import { decodeUtf8 } from './byte-reader.ts'
 
 class ExactTexts extends Tokenizer {
@@ -20,4 +21,24 @@ export function decodeCbor(bytes: Uint8Array, options: DecodeOptions = {}): unkn
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const exact = { ...options, retainStringBytes: true }
   return decode(plain, { ...exact, tokenizer: new ExactTexts(plain, exact) })
+}
+
+/** Nothing that two readers could understand in two ways. */
+const STRICT = {
+  useMaps: true,
+  strict: true,
+  allowIndefinite: false,
+  allowUndefined: false,
+  allowNaN: false,
+  allowInfinity: false,
+  rejectDuplicateMapKeys: true,
+} as const
+
+/** Decodes one value that came from outside; maps are Maps. @throws MeshError `MESH_BYTES_INVALID` (peer) whatever the decoder stumbles over, nesting that exhausts the stack included */
+export function decodeStrictCbor(bytes: Uint8Array): unknown {
+  try {
+    return decodeCbor(bytes, STRICT)
+  } catch (cause) {
+    throw new MeshError('MESH_BYTES_INVALID', 'these bytes are not valid CBOR', { cause })
+  }
 }

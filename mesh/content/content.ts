@@ -10,8 +10,8 @@
  * dispositions, media types and extensions that are not known here survive that.
  */
 import { encode, rfc8949EncodeOptions } from 'cborg'
-import { decodeCbor, encodeUtf8, equalBytes } from '#mesh/codec'
-import { isMeshError, MeshError } from '#mesh/errors'
+import { decodeStrictCbor, encodeUtf8, equalBytes } from '#mesh/codec'
+import { MeshError } from '#mesh/errors'
 import { ENVELOPE_ID_BYTES, idBytes, type MessageId, messageIdOf } from '#mesh/ids'
 import { type BodyPart, readPart, writePart } from './part.ts'
 
@@ -84,26 +84,10 @@ function encoded(content: MimiContent): Uint8Array {
 /** Reads what a stranger may have written. @throws MeshError `MESH_FRAME_TOO_LARGE`, `MESH_BYTES_INVALID` (peer) */
 export function decodeContent(bytes: Uint8Array): MimiContent {
   if (bytes.length > MAX_CONTENT_BYTES) throw new MeshError('MESH_FRAME_TOO_LARGE', 'a content is too long', { detail: { bytes: bytes.length } })
-  try {
-    const content = read(decodeCbor(bytes, STRICT))
-    if (equalBytes(encodeContent(content), bytes)) return content
-  } catch (cause) {
-    if (isMeshError(cause, 'MESH_BYTES_INVALID')) throw cause
-    // Whatever the decoder stumbles over, nesting that exhausts the stack included, came from outside.
-    throw new MeshError('MESH_BYTES_INVALID', 'a content is not valid CBOR', { cause })
-  }
+  const content = read(decodeStrictCbor(bytes))
+  if (equalBytes(encodeContent(content), bytes)) return content
   throw new MeshError('MESH_BYTES_INVALID', 'a content is not in its one deterministic encoding')
 }
-
-const STRICT = {
-  useMaps: true,
-  strict: true,
-  allowIndefinite: false,
-  allowUndefined: false,
-  allowNaN: false,
-  allowInfinity: false,
-  rejectDuplicateMapKeys: true,
-} as const
 
 function read(value: unknown): MimiContent {
   if (!Array.isArray(value) || value.length !== 7) throw invalid('shape')

@@ -11,7 +11,7 @@
  * ```
  */
 import { encode } from 'cborg'
-import { decodeCbor, encodeUtf8 } from '#mesh/codec'
+import { decodeStrictCbor, encodeUtf8 } from '#mesh/codec'
 import { decodeContent, encodeContent, MAX_CONTENT_BYTES, type MimiContent } from '#mesh/content'
 import { MeshError } from '#mesh/errors'
 import { MAX_CARD_BYTES, MAX_CERTIFICATE_BYTES } from '#mesh/identity'
@@ -101,21 +101,8 @@ function saidIn(text: unknown, content: unknown): Pick<MessageContent, 'text' | 
 }
 
 function decodeMap(bytes: Uint8Array): Map<unknown, unknown> {
-  try {
-    const value = decodeCbor(bytes, {
-      useMaps: true,
-      strict: true,
-      allowIndefinite: false,
-      allowUndefined: false,
-      allowNaN: false,
-      allowInfinity: false,
-      rejectDuplicateMapKeys: true,
-    })
-    if (value instanceof Map) return value
-  } catch (cause) {
-    // Whatever the decoder stumbles over, nesting that exhausts the stack included, came from outside.
-    throw new MeshError('MESH_BYTES_INVALID', 'a message is not valid CBOR', { cause })
-  }
+  const value = decodeStrictCbor(bytes)
+  if (value instanceof Map) return value
   throw invalid('shape')
 }
 

@@ -85,6 +85,8 @@ export const ERROR_BLAME = {
   MESH_SEARCH_INVALID: 'caller',
   MESH_SEARCH_TOO_WIDE: 'caller',
   MESH_VERIFICATION_FAILED: 'caller',
+  MESH_GROUP_FORBIDDEN: 'caller',
+  MESH_GROUP_BEHIND: 'caller',
 } as const satisfies Record<string, Blame>
 
 /** A bounded error code; see {@link ERROR_BLAME}. */

@@ -9,7 +9,7 @@ export {
   MAX_DEVICES,
   readCertificate,
 } from './certificate.ts'
-export { cleanName } from './name.ts'
+export { cleanName, readName } from './name.ts'
 export { deriveAuthorSeed, deriveHistoryKey, derivePerson, type PersonKeys, wipe } from './person.ts'
 export { issueRevocation, type Revocation, readRevocation } from './revocation.ts'
 export { fingerprint, safetyNumber } from './safety-number.ts'

@@ -12,20 +12,20 @@ export const MAX_NAME_BYTES = 32
 const FORBIDDEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}[\p{Default_Ignorable_Code_Point}--[\uFE00-\uFE0F]]]/v
 
 /**
- * A name as it is stored and shown: NFC, one space between words, 1 to 32 bytes.
+ * A name as it is stored and shown: NFC, one space between words, 1 to `limit` bytes.
  * @throws MeshError `MESH_NAME_INVALID`
  */
-export function cleanName(text: string): string {
+export function cleanName(text: string, limit = MAX_NAME_BYTES): string {
   const name = normalForm(text)
-  const fault = faultOf(name)
-  if (fault !== undefined) throw new MeshError('MESH_NAME_INVALID', fault, { hint: `choose one with letters and at most ${MAX_NAME_BYTES} bytes` })
+  const fault = faultOf(name, limit)
+  if (fault !== undefined) throw new MeshError('MESH_NAME_INVALID', fault, { hint: `choose one with letters and at most ${limit} bytes` })
   return name
 }
 
 /** A name in foreign bytes (u8 length ‖ UTF-8), which has to be in its stored form already. @throws MeshError `MESH_BYTES_INVALID` (peer) */
-export function readName(reader: ByteReader): string {
+export function readName(reader: ByteReader, limit = MAX_NAME_BYTES): string {
   const name = reader.text8()
-  if (faultOf(name) !== undefined || normalForm(name) !== name) throw new MeshError('MESH_BYTES_INVALID', 'a name is not in its normal form')
+  if (faultOf(name, limit) !== undefined || normalForm(name) !== name) throw new MeshError('MESH_BYTES_INVALID', 'a name is not in its normal form')
   return name
 }
 
@@ -36,8 +36,8 @@ function normalForm(text: string): string {
     .replace(/\p{Zs}+/gu, ' ')
 }
 
-function faultOf(name: string): string | undefined {
+function faultOf(name: string, limit: number): string | undefined {
   if (FORBIDDEN.test(name)) return 'a name cannot hold control, direction or invisible characters'
   if (name === '') return 'a name cannot be empty'
-  return encodeUtf8(name).length > MAX_NAME_BYTES ? `a name has at most ${MAX_NAME_BYTES} bytes` : undefined
+  return encodeUtf8(name).length > limit ? `a name has at most ${limit} bytes` : undefined
 }

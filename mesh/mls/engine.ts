@@ -73,9 +73,13 @@ export class MlsEngine {
     return makeKeyPackage(this.#suite(suite), credentialFor)
   }
 
-  /** Reads a foreign key package and checks it as for adding. @throws MeshError `MESH_MLS_INVALID`, `MESH_MLS_CREDENTIAL`, `MESH_MLS_SUITE`, `MESH_BYTES_*` (peer) */
-  async readKeyPackage(bytes: Uint8Array): Promise<KeyPackageInfo> {
-    return readKeyPackage(this.#deps.crypto, this.#deps.rules, bytes)
+  /**
+   * Reads a foreign key package and checks it, as for adding when nothing else is said; when `receiving`, the verdict
+   * depends on the bytes alone.
+   * @throws MeshError `MESH_MLS_INVALID`, `MESH_MLS_CREDENTIAL`, `MESH_MLS_SUITE`, `MESH_BYTES_*` (peer)
+   */
+  async readKeyPackage(bytes: Uint8Array, occasion: Occasion = 'adding'): Promise<KeyPackageInfo> {
+    return readKeyPackage(this.#deps.crypto, this.#deps.rules, bytes, occasion)
   }
 
   /** A new group with ourselves alone in it; its suite is that of the key package, for ever. @throws MeshError as {@link readKeyPackage} */

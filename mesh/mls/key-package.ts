@@ -117,13 +117,13 @@ export async function assertKeyPackage(keyPackage: KeyPackage, suite: SuiteCrypt
   rules.check({ credential: leaf.credential.identity, signatureKey: leaf.signaturePublicKey }, occasion)
 }
 
-/** Reads a foreign key package and checks it as one does before adding somebody. @throws MeshError (peer) as {@link assertKeyPackage} */
-export async function readKeyPackage(crypto: MlsCrypto, rules: LeafRules, bytes: Uint8Array): Promise<KeyPackageInfo> {
+/** Reads a foreign key package and checks it. @throws MeshError (peer) as {@link assertKeyPackage} */
+export async function readKeyPackage(crypto: MlsCrypto, rules: LeafRules, bytes: Uint8Array, occasion: Occasion): Promise<KeyPackageInfo> {
   const keyPackage = decodeKeyPackageMessage(bytes)
   const id = suiteId(keyPackage.cipherSuite)
   const suite = crypto.suite(id)
   if (suite === undefined) throw unknownSuite(id)
-  await assertKeyPackage(keyPackage, suite, rules, 'adding')
+  await assertKeyPackage(keyPackage, suite, rules, occasion)
   const { credential, signaturePublicKey } = keyPackage.leafNode
   if (credential.credentialType !== 'basic') throw new MeshError('MESH_MLS_CREDENTIAL', 'a leaf has a credential of a kind that is not spoken here')
   return { suite: id, ref: await makeKeyPackageRef(keyPackage, suite.hash), credential: credential.identity, signatureKey: signaturePublicKey }

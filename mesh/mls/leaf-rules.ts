@@ -15,7 +15,7 @@
 import { ByteReader, ByteWriter, concatBytes, encodeUtf8 } from '#mesh/codec'
 import { isMeshError, MeshError } from '#mesh/errors'
 import { assertCertificateValid, type Certificate, MAX_CERTIFICATE_BYTES, readCertificate } from '#mesh/identity'
-import { type DeviceId, deviceKeyOf } from '#mesh/ids'
+import { type DeviceId, deviceIdOf, deviceKeyOf, type PersonId, PUBLIC_KEY_BYTES, personIdOf } from '#mesh/ids'
 import type { Clock, Crypto } from '#mesh/ports'
 
 /** What a leaf says about itself; its signature over that was checked. */
@@ -66,6 +66,17 @@ export function deviceLeafRules(deps: { crypto: Crypto; clock: Clock; isRevoked:
       return String.fromCharCode(...key)
     },
   }
+}
+
+/** The device and person that a credential speaks of, without believing it: for leaves that were checked before. @throws MeshError `MESH_MLS_CREDENTIAL` (peer) */
+export function claimedBy(credential: Uint8Array): { device: DeviceId; person: PersonId } {
+  const { certificate } = split(credential)
+  return blamed(() => {
+    const reader = new ByteReader(certificate)
+    reader.u8()
+    const person = personIdOf(reader.bytes(PUBLIC_KEY_BYTES))
+    return { person, device: deviceIdOf(reader.bytes(PUBLIC_KEY_BYTES)) }
+  })
 }
 
 function split(credential: Uint8Array): { certificate: Uint8Array; signature: Uint8Array } {

@@ -35,6 +35,8 @@ export const TABLES = {
   peers: 'n',
   /** Devices and their certificates. */
   devices: 'd',
+  /** Groups, sealed: logs, orders, epochs and their states. */
+  groups: 'g',
   /** What came in bundles, and what is owed for it. */
   sneakernet: 'k',
   /** This node's own state: schema version, clock, generations. */

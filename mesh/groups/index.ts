@@ -1,0 +1,6 @@
+export type { GroupKind, Order, Role } from './body.ts'
+export { GROUP_TIMES, type GroupDeps, type GroupMessage, type GroupOutput, type GroupTimes, type Invited } from './deps.ts'
+export { Group, type GroupHealth } from './group.ts'
+export { type GroupRow, stateFromRows, takeRows } from './group-rows.ts'
+export { bytesOf, type EntryId, type EpochId, entryIdOf, type GroupId, groupIdOf } from './ids.ts'
+export type { Member, Roster } from './roster.ts'
