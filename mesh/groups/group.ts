@@ -33,6 +33,9 @@ import { Writing } from './writing.ts'
 /** Members that answer one question for seals: one may be away, and more would say the same. */
 const ANSWERS = 3
 
+/** The pause between two questions for seals doubles from four ranks up to this power of two: an hour and a half when a rank is 3 s. */
+const MAX_ASK_DOUBLINGS = 11
+
 /** How it stands with a group on this device. */
 export type GroupHealth = 'active' | 'behind' | 'quarantined' | 'stranded' | 'removed'
 
@@ -50,6 +53,8 @@ export class Group {
   #hereAtMs: number | undefined
   #askedMs = Number.NEGATIVE_INFINITY
   #askedForSealsMs = Number.NEGATIVE_INFINITY
+  /** How often it was asked for seals that have not come. */
+  #asks = 0
   #renewAtMs: number | undefined
 
   constructor(deps: GroupDeps, state: GroupState) {
@@ -192,9 +197,13 @@ export class Group {
   /** Asks for the seals of what came and cannot be opened: it was written on a branch that this device did not come from. */
   #ask(nowMs: number): void {
     const { state } = this
-    const due = [...state.unknownTags].filter(([, sinceMs]) => nowMs - sinceMs >= this.#times.rankMs)
-    if (due.length === 0 || nowMs - this.#askedForSealsMs < this.#times.rankMs * 20 || !this.#writing.canAppend) return
+    const { rankMs } = this.#times
+    const due = [...state.unknownTags].filter(([, sinceMs]) => nowMs - sinceMs >= rankMs)
+    if (due.length === 0) this.#asks = 0
+    const pauseMs = rankMs * 2 ** Math.min(2 + this.#asks, MAX_ASK_DOUBLINGS)
+    if (due.length === 0 || nowMs - this.#askedForSealsMs < pauseMs || !this.#writing.canAppend) return
     this.#askedForSealsMs = nowMs
+    this.#asks++
     this.#writing.append({ type: 'ask', tags: due.map(([tag]) => tagBytes(tag)) }, this.#writing.standing)
   }
 
