@@ -14,6 +14,7 @@ const SUITES: Readonly<Record<string, ReadonlyArray<readonly [script: string, ..
     ['interfaces.ts'],
     ['discovery.ts'],
     ['carry.ts'],
+    ['carry.ts', 'relay'],
     ['bridge-storm.ts', '300'],
     ['capture.ts'],
     ['garbage.ts'],

@@ -3,16 +3,18 @@
  *
  * A writes while B is off, A goes off, C walks over, B comes up: everything arrives once and in order.
  * C walks back: A learns that it was delivered, and C carries nothing of it any more.
+ * An argument is the profile of C: `node carry.ts relay` lets a relay carry, by the same exchange.
  */
 import assert from 'node:assert/strict'
 import { eventually, introduce, Person, withStreet } from './people.ts'
 
 const MESSAGES = 200
+const PROFILE = process.argv[2]
 
 await withStreet('carry', async ({ lab, lan1, lan2, root }) => {
   const a = new Person('a', await lab.addNode('a'), root)
   const b = new Person('b', await lab.addNode('b'), root)
-  const c = new Person('c', await lab.addNode('c'), root)
+  const c = new Person('c', await lab.addNode('c'), root, PROFILE === undefined ? [] : ['--profile', PROFILE])
   await a.space.join(lan1)
   await b.space.join(lan2)
   await c.space.join(lan1)
