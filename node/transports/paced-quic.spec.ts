@@ -61,6 +61,17 @@ describe('QUIC', () => {
     assert.equal(read, total)
   })
 
+  it('tells streams apart that have one number in the two directions', async () => {
+    const arrivedAtA = Promise.withResolvers<Stream>()
+    await a.libp2p.handle(PROTOCOL, (stream) => arrivedAtA.resolve(stream), { force: true, ...MANY })
+    await connection.newStream(PROTOCOL, MANY)
+    const [to, back] = await arrived.promise
+    const others = [await back.newStream(PROTOCOL, MANY), await arrivedAtA.promise]
+    const ended = [to, ...others].map((stream) => new Promise((resolve) => stream.addEventListener('close', resolve, { once: true })))
+    await b.hangUp(a.device)
+    await Promise.all(ended)
+  })
+
   it('ends every stream of a connection that ends, also one that is paused', async () => {
     // Upstream forgets about half of them, so one would prove little.
     for (let round = 0; round < 8; round++) {

@@ -100,15 +100,17 @@ function behindGate(factory: QuicMuxerFactory): StreamMuxerFactory {
     protocol: factory.protocol,
     createStreamMuxer(maConn) {
       const late: { muxer?: StreamMuxer } = {}
-      const find = (id: string): Stream | undefined => late.muxer?.streams.find((stream) => stream.id === id)
+      // Each direction counts its streams from 0.
+      const find = (id: string, direction: Stream['direction']): Stream | undefined =>
+        late.muxer?.streams.find((stream) => stream.id === id && stream.direction === direction)
       const open = new Set<Stream>()
-      const gated = (native: NativeStream): NativeStream => new GatedStream(native, find, open)
+      const gated = (native: NativeStream, direction: Stream['direction']): NativeStream => new GatedStream(native, (id) => find(id, direction), open)
       const muxer = new factory.constructor({
         logger,
         connection: {
           id: () => connection.id(),
-          inboundStream: async () => gated(await connection.inboundStream()),
-          outboundStream: async () => gated(await connection.outboundStream()),
+          inboundStream: async () => gated(await connection.inboundStream(), 'inbound'),
+          outboundStream: async () => gated(await connection.outboundStream(), 'outbound'),
         },
       }).createStreamMuxer(maConn)
       const createStream = muxer.createStream.bind(muxer)
