@@ -335,6 +335,24 @@ describe('disappearing messages', () => {
     assert.deepEqual(await b.log(a), [])
   })
 
+  it('that are to go at a certain moment do not go at once because a clock started years ahead', async () => {
+    const right = stage.clock.now()
+    await b.store.removeExpired(10)
+    stage.clock.setWall(right + 400 * 86_400_000)
+    b = await stage.restart(b)
+    const timeS = Math.floor(right / 1_000) + 600
+    await forge(a, b, { body: textBody('the shop closes'), expires: { isRelative: false, timeS } }, { ms: right, counter: 9 })
+    await rest(stage.clock)
+    await stage.clock.advance(5 * MINUTE)
+    assert.deepEqual(textsOf(await b.log(a)), ['the shop closes'])
+    stage.clock.setWall(right + 5 * MINUTE)
+    await stage.clock.advance(MINUTE)
+    assert.deepEqual(textsOf(await b.log(a)), ['the shop closes'])
+    await rest(stage.clock)
+    await stage.clock.advance(5 * MINUTE)
+    assert.deepEqual(await b.log(a), [])
+  })
+
   it('are not for a stranger to begin', async () => {
     const carol = await stage.start('carol')
     await carol.conversations.addContact(b.uri, undefined)

@@ -108,7 +108,9 @@ export class Vanishing implements Runnable {
     const { db, clock, store } = this.#deps
     for (;;) {
       const nowMs = clock.now()
-      const keptUntilMs = store.isStartInDoubt ? (this.#doubtfulStartMs ?? 0) : 0
+      // Set back, the clock is right again, whether the store has noticed that already or not.
+      const startMs = this.#doubtfulStartMs ?? 0
+      const keptUntilMs = store.isStartInDoubt && nowMs >= startMs - LEAST_JUMP_MS ? startMs : 0
       let hasKept = false
       const due: End[] = []
       let nextMs = Number.POSITIVE_INFINITY
