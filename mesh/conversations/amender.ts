@@ -3,7 +3,6 @@ import type { Contact } from '#mesh/contacts'
 import { cleanReaction, DISPOSITION, emptyBody, type MimiContent, type Operation, reactionBody, textBody } from '#mesh/content'
 import { MeshError } from '#mesh/errors'
 import type { EnvelopeId, MessageId } from '#mesh/ids'
-import type { Transaction } from '#mesh/store'
 import { type Changes, refOf } from './changes.ts'
 import type { Composer } from './composer.ts'
 import type { ConversationsDeps } from './deps.ts'
@@ -75,17 +74,17 @@ export class Amender {
     const { db, mayCross = true } = this.#deps
     return db.transaction(async (tx) => {
       const row = await this.#history.message(tx, id)
-      if (row === undefined) throw unknown()
+      if (row === undefined) throw noSuchMessage()
       if (row.facts?.isDeleted === true) throw new MeshError('MESH_MESSAGE_UNKNOWN', 'this message was deleted')
       const { content, intent } = make(row)
       const options = { priority: 'normal', mayCross: row.mayCross ?? mayCross } as const
-      const sent = await this.#composer.operation(tx, this.#contactOf(tx, row), content, intent, options)
+      const sent = await this.#composer.operation(tx, this.#contactOf(row), content, intent, options)
       await this.#changes.take(tx, row.person, sent.operation)
       return { id: sent.id, state: 'queued' }
     })
   }
 
-  #contactOf(_: Transaction, { person }: MessageRow): Contact {
+  #contactOf({ person }: MessageRow): Contact {
     const contact = this.#deps.contacts.current(person)
     if (contact === undefined) throw new MeshError('MESH_CONTACT_UNKNOWN', 'this person is not known here')
     return contact
@@ -103,6 +102,6 @@ function repliesOf({ facts }: MessageRow): Pick<MimiContent, 'inReplyTo'> {
 }
 
 /** For an id that no message here has. */
-export function unknown(): MeshError {
+export function noSuchMessage(): MeshError {
   return new MeshError('MESH_MESSAGE_UNKNOWN', 'there is no such message here', { hint: 'Take an id that `qpq log` shows, or its end.' })
 }

@@ -22,10 +22,10 @@ export type Aside = 'shown' | 'kept' | 'passing'
 
 /** See the head of this file. */
 export class Asides {
-  readonly #deps: Pick<ConversationsDeps, 'self' | 'contacts' | 'clock' | 'hlc' | 'habits'>
+  readonly #deps: Pick<ConversationsDeps, 'self' | 'contacts' | 'clock' | 'hlc' | 'habits' | 'store'>
   readonly #parts: AsidesParts
 
-  constructor(deps: Pick<ConversationsDeps, 'self' | 'contacts' | 'clock' | 'hlc' | 'habits'>, parts: AsidesParts) {
+  constructor(deps: Pick<ConversationsDeps, 'self' | 'contacts' | 'clock' | 'hlc' | 'habits' | 'store'>, parts: AsidesParts) {
     this.#deps = deps
     this.#parts = parts
   }
@@ -74,7 +74,7 @@ export class Asides {
   begun(tx: Transaction, row: MessageRow, content: MimiContent | undefined): MessageRow {
     const { expires } = content ?? {}
     if (expires === undefined || expires.isRelative || row.facts === undefined) return row
-    const leftS = expires.timeS - Math.floor(this.#deps.clock.now() / 1_000)
+    const leftS = expires.timeS - Math.floor(this.#deps.store.surelyMs() / 1_000) // a clock that may be years ahead takes none away at once
     return this.#parts.vanishing.begin(tx, { ...row, facts: { ...row.facts, lifetimeS: Math.min(Math.max(leftS, 1), MAX_LIFETIME_S) } })
   }
 

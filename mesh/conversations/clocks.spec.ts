@@ -147,6 +147,24 @@ describe('messages between clocks that disagree', () => {
     assert.deepEqual(statesOf((await b.log(a)).filter(({ direction }) => direction === 'out')), ['delivered'])
     assert.ok(!expiredIn([...a.events, ...b.events]))
   })
+
+  it('arrive at a node that starts with a clock years ahead of its last stop, and none does again that was taken away before', async () => {
+    let [a, b] = await friendsAt(NOW_MS, NOW_MS)
+    const clock = clockOf(b)
+    await say(a, b, 'before')
+    await b.store.removeExpired(10)
+    const old = await carried(a, isTo(b))
+    clock.setWall(NOW_MS + 2 * YEAR_MS)
+    const before = b
+    b = await stage.restart(b, { clock })
+    clocks.set(b, clock)
+    await say(a, b, 'after')
+    assert.deepEqual([...before.shown(), ...b.shown()], ['before', 'after'])
+    for (const { bytes } of old) assert.notEqual((await b.take(bytes, a)).kind, 'accept')
+    await b.store.removeExpired(10)
+    await rest(clock)
+    assert.equal(b.shown().length, 1)
+  })
 })
 
 function expiredIn(events: readonly ConversationEvent[]): boolean {

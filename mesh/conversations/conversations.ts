@@ -13,7 +13,7 @@ import type { Address, DeviceId, EnvelopeId, PersonId } from '#mesh/ids'
 import { type Runnable, startAll } from '#mesh/runtime'
 import { SearchIndex } from '#mesh/search'
 import type { Transaction } from '#mesh/store'
-import { Amender, unknown } from './amender.ts'
+import { Amender, noSuchMessage } from './amender.ts'
 import { Asides } from './asides.ts'
 import { causalOrder, type Ordered } from './causal-order.ts'
 import { Changes, refOf } from './changes.ts'
@@ -237,7 +237,7 @@ export class Conversations implements Runnable {
   async #refersTo(tx: Transaction, { person }: Contact, { replyTo, thread }: SendOptions): Promise<Pick<MimiContent, 'inReplyTo' | 'topicId'>> {
     const named = async (id: EnvelopeId): Promise<MessageRow> => {
       const row = await this.#history.message(tx, id)
-      if (row?.person !== person) throw unknown()
+      if (row?.person !== person) throw noSuchMessage()
       return row
     }
     const answered = replyTo === undefined ? undefined : await named(replyTo)

@@ -284,6 +284,30 @@ describe('disappearing messages', () => {
     assert.equal((await a.log(b)).length, 0)
   })
 
+  it('outlast a start with a clock that is years ahead, though not for more than a day, and what is written then goes in its time', async () => {
+    const right = stage.clock.now()
+    await setTtl(a, b, 600)
+    await a.send(b, 'soon gone')
+    await a.store.removeExpired(10)
+    for (const isSetRight of [true, false]) {
+      stage.clock.setWall(right + 400 * 86_400_000)
+      a = await stage.restart(a)
+      await stage.clock.advance(MINUTE)
+      assert.equal((await a.log(b)).length, 1)
+      if (isSetRight) {
+        stage.clock.setWall(right + 2 * MINUTE)
+        await stage.clock.advance(MINUTE)
+        assert.equal((await a.log(b)).length, 1)
+      }
+    }
+    await a.send(b, 'gone before')
+    await rest(stage.clock)
+    await stage.clock.advance(12 * MINUTE)
+    assert.deepEqual(textsOf(await a.log(b)), ['soon gone'])
+    await stage.clock.advance(24 * 60 * MINUTE)
+    assert.equal((await a.log(b)).length, 0)
+  })
+
   it('dated by a clock that was never set, or was years ahead, go one lifetime after the clock is right at the latest', async () => {
     for (const wall of [5_000, stage.clock.now() + 400 * 86_400_000]) {
       const right = stage.clock.now()
@@ -308,6 +332,24 @@ describe('disappearing messages', () => {
     await stage.clock.advance(MINUTE)
     assert.deepEqual(textsOf(await b.log(a)), ['the shop closes'])
     await stage.clock.advance(10 * MINUTE)
+    assert.deepEqual(await b.log(a), [])
+  })
+
+  it('that are to go at a certain moment do not go at once because a clock started years ahead', async () => {
+    const right = stage.clock.now()
+    await b.store.removeExpired(10)
+    stage.clock.setWall(right + 400 * 86_400_000)
+    b = await stage.restart(b)
+    const timeS = Math.floor(right / 1_000) + 600
+    await forge(a, b, { body: textBody('the shop closes'), expires: { isRelative: false, timeS } }, { ms: right, counter: 9 })
+    await rest(stage.clock)
+    await stage.clock.advance(5 * MINUTE)
+    assert.deepEqual(textsOf(await b.log(a)), ['the shop closes'])
+    stage.clock.setWall(right + 5 * MINUTE)
+    await stage.clock.advance(MINUTE)
+    assert.deepEqual(textsOf(await b.log(a)), ['the shop closes'])
+    await rest(stage.clock)
+    await stage.clock.advance(5 * MINUTE)
     assert.deepEqual(await b.log(a), [])
   })
 

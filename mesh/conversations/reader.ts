@@ -9,7 +9,7 @@ import { isMeshError, MeshError } from '#mesh/errors'
 import type { EnvelopeId, MessageId, PersonId } from '#mesh/ids'
 import { Bell, type Runnable, spawn, type Task } from '#mesh/runtime'
 import type { Transaction } from '#mesh/store'
-import { unknown } from './amender.ts'
+import { noSuchMessage } from './amender.ts'
 import { refOf } from './changes.ts'
 import type { Composer } from './composer.ts'
 import type { ConversationsDeps } from './deps.ts'
@@ -144,7 +144,7 @@ export class Reader implements Runnable {
     const { db, contacts } = this.#deps
     return db.transaction(async (tx) => {
       const row = await this.#parts.history.message(tx, id)
-      if (row === undefined || !row.isShown) throw unknown()
+      if (row === undefined || !row.isShown) throw noSuchMessage()
       const { isOnce, readMs } = row.facts ?? {}
       if (isOnce === true && (row.direction === 'out' || readMs !== undefined)) {
         throw new MeshError('MESH_MESSAGE_UNKNOWN', 'this message could be seen once, and is gone', { hint: 'Nobody keeps it here; ask who wrote it.' })

@@ -5,7 +5,8 @@
  * Key: 3 ‖ end u48 ms ‖ envelope id; value: lifetime u32 s. Ends are dated by the wall clock, which may jump. A jump while
  * the node runs moves the ends that were dated before it, so that time counts as it passed here. An end whose beginning
  * lies in another time (before 2026, or more than a day ahead) counts anew from now: it goes one lifetime
- * later at the most.
+ * later at the most. A clock that starts far ahead of the last stop removes nothing that was dated before for a day, and
+ * that stays as it is when the clock is set back.
  */
 import { ByteReader, ByteWriter, concatBytes, copyBytes } from '#mesh/codec'
 import { PLAUSIBLE_SINCE_MS } from '#mesh/envelope'
@@ -39,19 +40,22 @@ interface End {
 
 /** See the head of this file. */
 export class Vanishing implements Runnable {
-  readonly #deps: Pick<ConversationsDeps, 'db' | 'clock' | 'log'>
+  readonly #deps: Pick<ConversationsDeps, 'db' | 'clock' | 'log' | 'store'>
   readonly #history: History
   readonly #bell = new Bell()
   #offsetMs: number
   /** Whether any time runs; without one nothing is looked at. */
   #isIdle = true
   #isDated = false
+  /** What the clock said at the start, when that was far ahead of the last stop. */
+  readonly #doubtfulStartMs: number | undefined
   #task: Task | undefined
 
-  constructor(deps: Pick<ConversationsDeps, 'db' | 'clock' | 'log'>, history: History) {
+  constructor(deps: Pick<ConversationsDeps, 'db' | 'clock' | 'log' | 'store'>, history: History) {
     this.#deps = deps
     this.#history = history
     this.#offsetMs = deps.clock.now() - deps.clock.monotonic()
+    if (deps.store.isStartInDoubt) this.#doubtfulStartMs = deps.clock.now()
   }
 
   async start(): Promise<void> {
@@ -101,9 +105,13 @@ export class Vanishing implements Runnable {
 
   /** Removes what is due; says when the next one is. */
   async #remove(): Promise<number> {
-    const { db, clock } = this.#deps
+    const { db, clock, store } = this.#deps
     for (;;) {
       const nowMs = clock.now()
+      // Set back, the clock is right again, whether the store has noticed that already or not.
+      const startMs = this.#doubtfulStartMs ?? 0
+      const keptUntilMs = store.isStartInDoubt && nowMs >= startMs - LEAST_JUMP_MS ? startMs : 0
+      let hasKept = false
       const due: End[] = []
       let nextMs = Number.POSITIVE_INFINITY
       for await (const end of this.#ends()) {
@@ -111,9 +119,10 @@ export class Vanishing implements Runnable {
           nextMs = end.endMs
           break
         }
-        due.push(end)
+        if (end.endMs - end.lifetimeS * 1_000 < keptUntilMs) hasKept = true
+        else due.push(end)
       }
-      if (due.length === 0) return nextMs
+      if (due.length === 0) return hasKept ? Math.min(nextMs, nowMs + LOOK_MS) : nextMs
       await db.transaction(async (tx) => {
         for (const { id, key } of due) {
           tx.del(TABLES.content, key)
@@ -135,10 +144,13 @@ export class Vanishing implements Runnable {
     const jumpMs = Math.abs(drift) < LEAST_JUMP_MS ? 0 : drift
     if (jumpMs === 0 && this.#isDated) return
     const beforeMs = nowMs - jumpMs
+    // Set back behind a start that was far ahead: what was dated before that start was dated rightly.
+    const rightUntilMs = this.#doubtfulStartMs !== undefined && nowMs < this.#doubtfulStartMs - LEAST_JUMP_MS ? nowMs + AHEAD_MS : Number.NEGATIVE_INFINITY
     const moved: { end: End; toMs: number }[] = []
     for await (const end of this.#ends()) {
       const startMs = end.endMs - end.lifetimeS * 1_000
-      const isOfBefore = jumpMs !== 0 && startMs <= beforeMs + LEAST_JUMP_MS && (startMs >= PLAUSIBLE_SINCE_MS || beforeMs < PLAUSIBLE_SINCE_MS)
+      const isOfBefore =
+        jumpMs !== 0 && startMs > rightUntilMs && startMs <= beforeMs + LEAST_JUMP_MS && (startMs >= PLAUSIBLE_SINCE_MS || beforeMs < PLAUSIBLE_SINCE_MS)
       const isOfAnotherTime = nowMs >= PLAUSIBLE_SINCE_MS && (startMs < PLAUSIBLE_SINCE_MS || startMs > nowMs + AHEAD_MS)
       const toMs = isOfBefore ? end.endMs + jumpMs : isOfAnotherTime ? nowMs + end.lifetimeS * 1_000 : end.endMs
       if (toMs !== end.endMs) moved.push({ end, toMs })

@@ -117,7 +117,7 @@ export class Intake {
 
   /** Everything that needs no disk. */
   #judge(bytes: Uint8Array, passage: Passage, link: DeviceId | 'self', seen: Set<EnvelopeId>, flight: Map<EnvelopeId, Uint8Array>): Verdict | Candidate {
-    const { store, clock, crypto } = this.#deps
+    const { store, crypto } = this.#deps
     if (bytes.length > MAX_FRAME_BYTES) return this.#rejected('MESH_FRAME_TOO_LARGE', link)
     let candidate: Candidate
     try {
@@ -126,7 +126,7 @@ export class Intake {
       return this.#rejected(peerCodeOf(error), link)
     }
     const { envelope } = candidate
-    const now = clock.now()
+    const now = store.surelyMs() // not what a clock says that may be years ahead
     if (expiryWithin(envelope, now, passage.ageS, store.limits.retentionMs) <= now) return ignored('expired')
     const refusal = this.#refusalOf(candidate)
     if (refusal !== undefined) return ignored(refusal)

@@ -3,10 +3,10 @@ import type { Log } from '#mesh/ports'
 import type { MeshEvent } from './events.ts'
 import { closedError, guarded, storeError } from './failure.ts'
 import type { Level, Operation } from './level.ts'
-import { plain, readChunks } from './ranges.ts'
+import { LevelReader } from './level-reader.ts'
 import { assertSchema } from './schema.ts'
 import { StagedGroup, StagedTransaction } from './staged-transaction.ts'
-import { rowKey, type Table } from './tables.ts'
+import type { Table } from './tables.ts'
 import type { Reader, RowRange, Transaction } from './transaction.ts'
 
 /** What a database needs from outside. */
@@ -56,8 +56,12 @@ export class Database implements Reader {
   readonly #queue: Work[] = []
   readonly #seals: ((tx: Transaction) => Promise<void>)[] = []
   readonly #listeners = new Set<(event: MeshEvent) => void>()
+  /** Works read with it, which may come to their end when nobody else is answered any more. */
+  readonly #reader: LevelReader
   #draining: Promise<void> | undefined
+  #closing: Promise<void> | undefined
   #isClosed = false
+  readonly #isOver = (): boolean => this.#isClosed
   /** A write failed: the end of LevelDB's log is not known. */
   #isSuspect = false
   /** The rows of the batch that failed, as they were before it. */
@@ -67,6 +71,7 @@ export class Database implements Reader {
 
   private constructor(level: Level, deps: DatabaseDeps) {
     this.#level = level
+    this.#reader = new LevelReader(level)
     this.#deps = deps
   }
 
@@ -109,22 +114,18 @@ export class Database implements Reader {
 
   async get(table: Table, key: Uint8Array): Promise<Uint8Array | undefined> {
     await this.#readable()
-    const value = await guarded(() => this.#level.get(rowKey(table, key)))
-    return value === undefined ? undefined : plain(value)
+    return this.#reader.get(table, key, this.#isOver)
   }
 
   async *iterate(table: Table, range: RowRange = {}): AsyncIterable<[Uint8Array, Uint8Array]> {
-    for await (const rows of this.chunks(table, range)) yield* rows
+    await this.#readable()
+    yield* this.#reader.iterate(table, range, this.#isOver)
   }
 
   /** As `iterate`, but about a thousand rows at a time: for reading whole tables. */
   async *chunks(table: Table, range: RowRange = {}): AsyncIterable<[Uint8Array, Uint8Array][]> {
     await this.#readable()
-    try {
-      yield* readChunks(this.#level, table, range)
-    } catch (cause) {
-      throw storeError(cause)
-    }
+    yield* this.#reader.chunks(table, range, this.#isOver)
   }
 
   /**
@@ -143,11 +144,19 @@ export class Database implements Reader {
     }
   }
 
-  /** Finishes what was begun, then closes the level. */
-  async close(): Promise<void> {
-    if (this.#isClosed) return
+  /**
+   * Finishes what was begun, then closes the level: transactions and reads that have begun are answered. An iteration
+   * ends with `MESH_STORE_CLOSED` when it asks for more, since whoever iterates may take any time, and may wait for this.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#isClosed = true
     await this.#draining
+    await this.#reader.idle()
     await guarded(() => this.#level.close())
   }
 
@@ -189,7 +198,7 @@ export class Database implements Reader {
     for (let works = 0; works < MAX_GROUP_WORKS && bytes < MAX_GROUP_BYTES; works++) {
       const work = this.#queue.shift()
       if (work === undefined) break
-      const tx = new StagedTransaction(this, group)
+      const tx = new StagedTransaction(this.#reader, group)
       const settle = await work.run(tx)
       if (settle === undefined) continue
       bytes += tx.join()
@@ -200,7 +209,7 @@ export class Database implements Reader {
 
   /** What ends the group: nobody waits for it, and it is committed first and rolled back last. */
   async #sealed(group: StagedGroup): Promise<Done> {
-    const tx = new StagedTransaction(this, group)
+    const tx = new StagedTransaction(this.#reader, group)
     for (const seal of this.#seals) await seal(tx)
     tx.join()
     return { tx, resolve() {}, reject() {} }
@@ -244,6 +253,7 @@ export class Database implements Reader {
 
   async #reopen(): Promise<void> {
     try {
+      await this.#reader.idle()
       await this.#level.close()
       await this.#level.open()
       if (this.#before.length > 0) await this.#level.batch(this.#before, DURABLE)

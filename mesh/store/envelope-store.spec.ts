@@ -238,6 +238,64 @@ describe('expiry', () => {
     assert.equal(await store.removeExpired(10), 1, 'nobody set it right')
   })
 
+  for (const [name, offDays, hours] of [
+    ['runs on', 400, [24]],
+    ['runs for an hour at a time', 400, Array.from({ length: 24 }, () => 1)],
+    ['was off for two months', 60, [24]],
+  ] as const) {
+    it(`waits a day as well when it starts far ahead of its last stop, and ${name}`, async () => {
+      const level = memoryLevel()
+      const clock = fakeClock()
+      const { db, store } = await memoryStore({ level, clock })
+      const id = await putter(db, store)({ lifetimeS: 86_400 }, {})
+      await store.removeExpired(10)
+      await db.close()
+      clock.setWall(clock.now() + offDays * DAY_MS)
+      for (const [run, hoursOn] of hours.entries()) {
+        const { db: again, store: restarted } = await memoryStore({ level, clock })
+        assert.equal(await restarted.removeExpired(10), 0)
+        assert.equal(restarted.isStartInDoubt, true)
+        for (let minute = 0; minute < hoursOn * 60; minute++) {
+          assert.equal(await restarted.removeExpired(10), 0)
+          await clock.advance(60_000)
+        }
+        assert.equal(await restarted.removeExpired(10), run === hours.length - 1 ? 1 : 0)
+        await again.close()
+      }
+      const { store: last } = await memoryStore({ level, clock })
+      assert.deepEqual([last.isStartInDoubt, last.has(id)], [false, false])
+    })
+  }
+
+  it('believes a clock that starts where it stopped, some weeks later, or that was set right after a start far ahead', async () => {
+    const level = memoryLevel()
+    const clock = fakeClock()
+    const start = async (): ReturnType<typeof memoryStore> => {
+      const opened = await memoryStore({ level, clock })
+      await opened.store.removeExpired(10)
+      return opened
+    }
+    const right = clock.now()
+    const first = await start()
+    const id = await putter(first.db, first.store)({ lifetimeS: 20 * 86_400 }, {})
+    await first.db.close()
+    clock.setWall(right + 3_650 * DAY_MS)
+    const second = await start()
+    assert.deepEqual([second.store.isStartInDoubt, second.store.surelyMs()], [true, right])
+    await clock.advance(60_000)
+    clock.setWall(right + 5 * DAY_MS)
+    await second.store.removeExpired(10)
+    assert.deepEqual([second.store.isStartInDoubt, second.store.surelyMs(), second.store.has(id)], [false, clock.now(), true])
+    await second.db.close()
+    clock.setWall(right + 25 * DAY_MS)
+    const third = await start()
+    assert.deepEqual([third.store.isStartInDoubt, third.store.has(id)], [false, false])
+    await third.db.close()
+    clock.setWall(5_000)
+    const fourth = await start()
+    assert.deepEqual([fourth.store.isStartInDoubt, fourth.store.surelyMs()], [false, 5_000])
+  })
+
   it('is swept again and again, also after a failure', async () => {
     const clock = fakeClock()
     const answers = [() => 2, () => 1, () => Promise.reject(new Error('disk')), () => 0]

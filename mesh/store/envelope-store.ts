@@ -7,10 +7,11 @@ import { EnvelopeIndex } from './envelope-index.ts'
 import { type Arrival, type EnvelopeMeta, metaOf } from './envelope-meta.ts'
 import type { RemovalReason } from './events.ts'
 import { pickVictims } from './eviction.ts'
+import { KnownTimeRow } from './known-time.ts'
 import { OWN_SHARE, type Quota, STORED_OVERHEAD_BYTES, type StoreLimits } from './limits.ts'
 import { Rebuild } from './rebuild.ts'
 import { TABLES } from './tables.ts'
-import { ClockJumps, endsInAnotherTime, expiryWithin, isFromAnotherTime, MAX_GRAVE_MS, redate } from './time.ts'
+import { ClockJumps, endsInAnotherTime, expiryWithin, isFromAnotherTime, type KnownTime, MAX_GRAVE_MS, redate } from './time.ts'
 import { Tombstones } from './tombstones.ts'
 import type { Transaction } from './transaction.ts'
 import type { UsageScope } from './usage.ts'
@@ -43,14 +44,16 @@ export class EnvelopeStore {
   readonly #index: EnvelopeIndex
   readonly #tombstones: Tombstones
   readonly #jumps: ClockJumps
+  readonly #knownTime: KnownTimeRow
 
-  private constructor(db: Database, deps: EnvelopeStoreDeps, limits: StoreLimits) {
+  private constructor(db: Database, deps: EnvelopeStoreDeps, limits: StoreLimits, knownTime: KnownTimeRow, last: KnownTime | undefined) {
     this.#db = db
     this.#deps = deps
     this.limits = limits
     this.#index = new EnvelopeIndex(db)
     this.#tombstones = new Tombstones(limits.maxTombstones)
-    this.#jumps = new ClockJumps(deps.clock)
+    this.#jumps = new ClockJumps(deps.clock, last)
+    this.#knownTime = knownTime
   }
 
   /**
@@ -58,7 +61,9 @@ export class EnvelopeStore {
    * @throws MeshError `MESH_STORE_FULL` when there is no room to rebuild it: a store with a gap would tell that what is in it is over
    */
   static async open(db: Database, deps: EnvelopeStoreDeps, limits: StoreLimits): Promise<EnvelopeStore> {
-    const store = new EnvelopeStore(db, deps, limits)
+    const knownTime = new KnownTimeRow(db)
+    const store = new EnvelopeStore(db, deps, limits, knownTime, await knownTime.read())
+    if (store.isStartInDoubt) deps.log.warn('the clock is more than 30 days ahead of when this node ran last; nothing expires for a day')
     const unreadable = await store.#index.load()
     await store.#tombstones.load(db)
     db.beforeCommit((tx) => store.#index.seal(tx))
@@ -68,6 +73,16 @@ export class EnvelopeStore {
     }
     await store.#index.migrate(deps.log)
     return store
+  }
+
+  /** True for a day when the clock at the start was more than 30 days ahead of the last stop, unless it is set right before. */
+  get isStartInDoubt(): boolean {
+    return this.#jumps.isStartInDoubt
+  }
+
+  /** It is as late as this at least, in ms since 1970: the clock of now, unless that is in doubt. */
+  surelyMs(): number {
+    return this.#jumps.surelyMs()
   }
 
   has(id: EnvelopeId, tx?: Transaction): boolean {
@@ -82,7 +97,7 @@ export class EnvelopeStore {
   isRetracted(id: EnvelopeId, address: Address, tx?: Transaction): boolean {
     const until = this.#tombstones.until(id, address, tx !== undefined)
     if (until === undefined) return false
-    const now = this.#deps.clock.now()
+    const now = this.surelyMs()
     return until > now || endsInAnotherTime(until, now) // laid before the clock was set: the sweep dates it anew
   }
 
@@ -170,8 +185,17 @@ export class EnvelopeStore {
     return true
   }
 
-  /** Removes at most `limit` envelopes and tombstones whose time is over, and re-dates those of another time; says how many rows changed. A day's grace after the clock jumped ahead. */
+  /**
+   * Removes at most `limit` envelopes and tombstones whose time is over, and re-dates those of another time; says how many
+   * rows changed. A day's grace after the clock jumped ahead, or started far ahead.
+   */
   async removeExpired(limit: number): Promise<number> {
+    const changed = await this.#removeExpired(limit)
+    await this.#knownTime.note(this.#jumps.known())
+    return changed
+  }
+
+  async #removeExpired(limit: number): Promise<number> {
     const now = this.#deps.clock.now()
     const redated = await this.#redate(now, this.#jumps.take(), limit)
     if (redated > 0) return redated

@@ -28,8 +28,11 @@ export function plain(bytes: Uint8Array): Uint8Array {
   return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
-/** Rows of `table`, keys without the table's byte, in chunks. */
-export async function* readChunks(level: Level, table: Table, range: RowRange): AsyncIterable<[Uint8Array, Uint8Array][]> {
+/** How a level is read: at once, or not when it is closed. */
+export type Read = <T>(run: () => Promise<T>) => Promise<T>
+
+/** Rows of `table`, keys without the table's byte, in chunks; `read` is asked before each of them. */
+export async function* readChunks(level: Level, table: Table, range: RowRange, read: Read): AsyncIterable<[Uint8Array, Uint8Array][]> {
   const { reverse = false, limit = -1 } = range
   const iterator = level.iterator({
     ...boundsOf(table, range),
@@ -41,7 +44,7 @@ export async function* readChunks(level: Level, table: Table, range: RowRange): 
   })
   try {
     for (;;) {
-      const rows = await iterator.nextv(ROWS_AT_ONCE)
+      const rows = await read(() => iterator.nextv(ROWS_AT_ONCE))
       if (rows.length === 0) return
       yield rows.map(([key, value]): [Uint8Array, Uint8Array] => [plain(key).subarray(1), plain(value)])
     }

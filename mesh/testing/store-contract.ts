@@ -6,7 +6,7 @@ import { silentLog } from '#mesh/ports'
 import { Database, EnvelopeStore, type Level, type MeshEvent, STORED_OVERHEAD_BYTES, TABLES } from '#mesh/store'
 import { anAddress, anArrival, anEnvelope } from './builders.ts'
 import { failingLevel } from './failing-level.ts'
-import { fakeClock } from './fake-clock.ts'
+import { fakeClock, settle } from './fake-clock.ts'
 import { someLimits } from './memory-store.ts'
 
 const T = TABLES.own
@@ -106,6 +106,52 @@ function databaseContract(openLevel: () => Promise<Level>): void {
       codeIs('MESH_STORE_CLOSED'),
     )
     await assert.rejects(db.get(T, key(1)), codeIs('MESH_STORE_CLOSED'))
+  })
+
+  it('answers the reads that had begun when it is closed, and ends an iteration with a code that says so', async () => {
+    const { level, hold } = slowlyRead(await openLevel())
+    const db = await Database.open(level, { log: silentLog })
+    for (let chunk = 0; chunk < 3; chunk++) {
+      await db.transaction((tx) => {
+        for (let n = 0; n < 1_000; n++) tx.put(T, Uint8Array.of(1, chunk, n >> 8, n), key(7))
+      })
+    }
+    const rows = db.iterate(T, { gte: key(1) })[Symbol.asyncIterator]()
+    await rows.next()
+    const release = hold()
+    const value = db.get(T, Uint8Array.of(1, 0, 0, 0))
+    const ranges = db.chunks(T, { gte: key(1) })[Symbol.asyncIterator]()
+    const chunk = ranges.next()
+    await settle()
+    let isClosed = false
+    const closed = db.close().then(() => {
+      isClosed = true
+    })
+    const again = db.close()
+    await settle()
+    assert.equal(isClosed, false)
+    release()
+    assert.deepEqual(await value, key(7))
+    assert.equal((await chunk).value?.length, 1_000)
+    await Promise.all([closed, again])
+    await assert.rejects(async () => {
+      for (;;) if ((await rows.next()).done === true) return
+    }, codeIs('MESH_STORE_CLOSED'))
+    await assert.rejects(ranges.next(), codeIs('MESH_STORE_CLOSED'))
+  })
+
+  it('lets works that had begun read to their end when it is closed', async () => {
+    const db = await Database.open(await openLevel(), { log: silentLog })
+    await db.transaction((tx) => tx.put(T, key(1), key(7)))
+    const works = [1, 2].map((n) =>
+      db.transaction(async (tx) => {
+        const found = await tx.get(T, key(1))
+        for await (const [, value] of tx.iterate(T, { gte: key(1), lt: key(2) })) tx.put(T, key(2 + n), value)
+        return found
+      }),
+    )
+    await Promise.all([...works, db.close()])
+    assert.deepEqual(await Promise.all(works), [key(7), key(7)])
   })
 
   it('refuses a store that a newer program wrote', async () => {
@@ -219,6 +265,36 @@ function envelopeContract(openLevel: () => Promise<Level>): void {
     assert.equal(await db.get(TABLES.inboxQueue, idBytes(envelope.id)), undefined)
     await db.close()
   })
+}
+
+/** A level whose reads wait while they are held. */
+function slowlyRead(level: Level): { level: Level; hold: () => () => void } {
+  const [get, iterator] = [level.get.bind(level), level.iterator.bind(level)]
+  let held = Promise.resolve()
+  Object.assign(level, {
+    get: async (name: Uint8Array) => {
+      await held
+      return get(name)
+    },
+    iterator: (options: Parameters<Level['iterator']>[0]) => {
+      const rows = iterator(options)
+      return {
+        close: () => rows.close(),
+        nextv: async (size: number) => {
+          await held
+          return rows.nextv(size)
+        },
+      }
+    },
+  })
+  return {
+    level,
+    hold() {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      held = promise
+      return resolve
+    },
+  }
 }
 
 interface Step {

@@ -5,6 +5,7 @@ import { silentLog } from '#mesh/ports'
 import { fakeCrypto } from '../../mesh/testing/fake-crypto.ts'
 import type { MeshPerson } from '../../mesh/testing/mesh-people.ts'
 import { block, Stage } from '../../mesh/testing/stage.ts'
+import { Bans } from './bans.ts'
 import { Bouncer } from './bouncer.ts'
 
 const crypto = fakeCrypto()
@@ -16,12 +17,14 @@ describe('the bouncer', () => {
   let b: MeshPerson
   let bouncer: Bouncer
   let shownOut: DeviceId[]
+  let bans: Bans
   let sessions: Array<{ peer: DeviceId; addresses: Address[] }>
 
   beforeEach(async () => {
     stage = new Stage()
     ;[a, b] = await stage.friends()
     shownOut = []
+    bans = new Bans(stage.clock)
     sessions = [
       { peer: stranger, addresses: [] },
       { peer: b.device, addresses: [b.conversations.ownInbox] },
@@ -32,9 +35,11 @@ describe('the bouncer', () => {
       exchange: { sessions: () => sessions },
       ownInbox: a.conversations.ownInbox,
       log: silentLog,
-      async showOut(device) {
+      async showOut(device, inbox) {
         shownOut.push(device)
+        bans.add(device, inbox)
       },
+      letIn: (isBlocked) => bans.lift(isBlocked),
     })
     await bouncer.start()
   })
@@ -81,6 +86,24 @@ describe('the bouncer', () => {
     bouncer.met(b.device, new Set([b.conversations.ownInbox]))
     bouncer.met(stranger, new Set([a.conversations.ownInbox]))
     assert.deepEqual(shownOut, [])
+  })
+
+  it('lets those in at once who are blocked no longer, but nobody who broke the rules, nor whose inbox stands on the card of somebody who still is', async () => {
+    const owner = await stage.start('carol')
+    await a.conversations.addContact(owner.uri, undefined)
+    sessions.push({ peer: owner.device, addresses: [owner.conversations.ownInbox] }, { peer: stranger, addresses: [b.conversations.ownInbox] })
+    bans.add(stranger)
+    await block(a, b)
+    await block(a, owner)
+    await blockImpostor('eve', owner.keys)
+    const isOut = (): boolean[] => [b.device, stranger, owner.device].map((device) => bans.has(device))
+    assert.deepEqual(isOut(), [true, true, true])
+    for (const { keys } of [b, owner]) await a.db.transaction((tx) => a.contacts.update(tx, keys.person, { state: 'request' }))
+    assert.deepEqual(isOut(), [false, true, true])
+    await a.db.transaction((tx) => a.contacts.update(tx, owner.keys.person, { state: 'contact' }))
+    assert.deepEqual(isOut(), [false, true, false])
+    await stage.clock.advance(5 * 60_000)
+    assert.equal(bans.has(stranger), false)
   })
 
   it('hears nothing any more once it has stopped', async () => {

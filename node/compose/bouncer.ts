@@ -1,7 +1,7 @@
 /**
  * Shows devices of blocked people out: when somebody is blocked, and when a device comes that collects
  * for somebody who is. Who a device collects for is proven in each session, so that is where a blocked
- * person's devices are recognised.
+ * person's devices are recognised. Who is unblocked is let in at once.
  */
 import type { Contacts } from '#mesh/contacts'
 import type { Address, DeviceId, PersonId } from '#mesh/ids'
@@ -18,7 +18,10 @@ export interface BouncerDeps {
   /** The address of this person, whose other devices are never shown out. */
   readonly ownInbox: Address
   readonly log: Log
-  readonly showOut: (device: DeviceId) => Promise<void>
+  /** Keeps out a device that collects for `inbox`. */
+  readonly showOut: (device: DeviceId, inbox: Address) => Promise<void>
+  /** Ends that for inboxes that are not blocked any more. */
+  readonly letIn: (isBlocked: (inbox: Address) => boolean) => void
 }
 
 /** See the head of this file. */
@@ -43,14 +46,20 @@ export class Bouncer implements Runnable {
 
   /** A device has proven what it collects for. */
   met(device: DeviceId, addresses: ReadonlySet<Address>): void {
-    const { contacts } = this.#deps
-    if (contacts.list().some(({ state, card }) => state === 'blocked' && addresses.has(card.inbox) && this.#isUnwanted(card.inbox))) this.#showOut(device)
+    const blocked = this.#deps.contacts.list().find(({ state, card }) => state === 'blocked' && addresses.has(card.inbox) && this.#isUnwanted(card.inbox))
+    if (blocked !== undefined) this.#showOut(device, blocked.card.inbox)
   }
 
   #changed(person: PersonId): void {
-    const contact = this.#deps.contacts.get(person)
+    const { contacts, exchange, letIn } = this.#deps
+    letIn((inbox) => this.#isBlocked(inbox))
+    const contact = contacts.get(person)
     if (contact?.state !== 'blocked' || !this.#isUnwanted(contact.card.inbox)) return
-    for (const { peer, addresses } of this.#deps.exchange.sessions()) if (addresses.includes(contact.card.inbox)) this.#showOut(peer)
+    for (const { peer, addresses } of exchange.sessions()) if (addresses.includes(contact.card.inbox)) this.#showOut(peer, contact.card.inbox)
+  }
+
+  #isBlocked(inbox: Address): boolean {
+    return this.#deps.contacts.list().some(({ state, card }) => state === 'blocked' && card.inbox === inbox) && this.#isUnwanted(inbox)
   }
 
   /** Anybody can put another's inbox on a card: to block such a person must not shut out a friend, or ourselves. */
@@ -59,8 +68,8 @@ export class Bouncer implements Runnable {
     return inbox !== ownInbox && !contacts.list().some(({ state, card }) => state === 'contact' && card.inbox === inbox)
   }
 
-  #showOut(device: DeviceId): void {
+  #showOut(device: DeviceId, inbox: Address): void {
     const { showOut, log } = this.#deps
-    showOut(device).catch((error: unknown) => log.warn('a blocked device could not be shown out', { device, error }))
+    showOut(device, inbox).catch((error: unknown) => log.warn('a blocked device could not be shown out', { device, error }))
   }
 }

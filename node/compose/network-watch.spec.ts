@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import type { DeviceId } from '#mesh/ids'
+import { type DeviceId, deviceIdOf } from '#mesh/ids'
 import { silentLog } from '#mesh/ports'
 import { type FakeClock, fakeClock, seededRandom } from '#mesh/testing'
+import { nodeCrypto } from '#node/crypto'
 import type { NetworkInterface } from '#node/discovery'
-import { StaticPeers } from '#node/host'
+import { Dialer, StaticPeers } from '#node/host'
 import { NetworkWatch } from './network-watch.ts'
 
 describe('the watch on the network', () => {
@@ -50,6 +51,18 @@ describe('the watch on the network', () => {
     assert.equal(await becomes(anInterface({ name: 'wlan0', index: 9 })), 0)
   })
 
+  it('says every 15 s that an interface comes and goes each second, the last change as well, and at once again when that is over', async () => {
+    for (let second = 0; second < 60; second++) await becomes(anInterface({ up: second % 2 === 0 }), anInterface({ name: 'wlan0' }))
+    const pauses = changes.slice(8).map((at, i) => at - (changes[7 + i] ?? 0))
+    assert.ok(changes.length >= 11 && pauses.slice(1).every((ms) => ms >= 15_000), changes.join())
+    const told = changes.length
+    await clock.advance(15_000)
+    assert.equal(changes.length, told + 1, 'what it was in the end')
+    await clock.advance(120_000)
+    assert.equal(changes.length, told + 1)
+    for (const up of [true, false, true]) assert.equal(await becomes(anInterface({ up }), anInterface({ name: 'wlan0' })), 1)
+  })
+
   it('does not take what cannot be dialled through for a change', async () => {
     assert.equal(await becomes(...interfaces, anInterface({ name: 'eth1', carrier: false }), anInterface({ name: 'eth2', up: false })), 0)
     assert.equal(await becomes(anInterface()), 0)
@@ -81,6 +94,36 @@ describe('static peers on a network that changes', () => {
     await clock.advance(5_000)
     assert.ok(dials.length >= before + 3, `${dials.length - before} dials in six seconds`)
     await Promise.all([watch.stop(), peers.stop()])
+  })
+})
+
+describe('a slow dial on a network that flaps', () => {
+  it('comes to its end', async () => {
+    const clock = fakeClock()
+    const [self, away] = [1, 2].map((n) => deviceIdOf(nodeCrypto().ed25519PublicKey(new Uint8Array(32).fill(n))))
+    assert.ok(self !== undefined && away !== undefined)
+    let interfaces = [anInterface()]
+    let isConnected = false
+    const host = {
+      device: self,
+      isConnected: () => isConnected,
+      async dial(_: readonly string[], signal: AbortSignal) {
+        await clock.sleep(9_000, signal)
+        signal.throwIfAborted()
+        isConnected = true
+        return away
+      },
+    }
+    const dialer = new Dialer({ host, clock, log: silentLog, isBlocked: () => false })
+    const watch = new NetworkWatch({ clock, log: silentLog, onChange: () => dialer.hurry() }, { list: () => interfaces })
+    await watch.start()
+    dialer.found(away, ['away'])
+    for (let second = 0; second < 60; second++) {
+      interfaces = [anInterface({ up: second % 2 === 0 })]
+      await clock.advance(1_000)
+    }
+    assert.equal(isConnected, true)
+    await Promise.all([watch.stop(), dialer.stop()])
   })
 })
 

@@ -13,12 +13,20 @@ import { type Interfaces, systemInterfaces } from '#node/discovery'
 export interface NetworkWatchDeps {
   readonly clock: Clock
   readonly log: Log
-  /** Called at most once for each look, also when something was lost: the rest may be a better way. */
+  /** Called at most once for each look, also when something was lost: the rest may be a better way. Of many changes in a row some are told late. */
   readonly onChange: () => void
 }
 
 /** Between two looks, ms; as often as discovery looks. */
 const LOOK_MS = 1_000
+
+/** Changes that are told as they come: a cable that is put in makes some, one for each address, and so does a radio. */
+const MAX_CHANGES = 8
+/**
+ * Above that one is told every so often, ms. Whoever is told begins his dials anew, and a dial may take up to 10 s (`dialTimeoutMs`):
+ * an interface that comes and goes each second must not keep slow ones from ever ending.
+ */
+const CHANGE_PAUSE_MS = 15_000
 
 /** See the head of this file. */
 export class NetworkWatch implements Runnable {
@@ -47,11 +55,21 @@ export class NetworkWatch implements Runnable {
   async #run(first: string, signal: AbortSignal): Promise<void> {
     const { clock, log, onChange } = this.#deps
     let before = first
+    let isChanged = false
+    let left = MAX_CHANGES
+    let countedMs = clock.monotonic()
     while (!signal.aborted) {
       await clock.sleep(LOOK_MS, signal)
+      if (signal.aborted) return
       const now = this.#look()
-      if (signal.aborted || now === before) continue
+      if (now !== before) isChanged = true
       before = now
+      const more = Math.floor((clock.monotonic() - countedMs) / CHANGE_PAUSE_MS)
+      left = Math.min(left + more, MAX_CHANGES)
+      countedMs = left === MAX_CHANGES ? clock.monotonic() : countedMs + more * CHANGE_PAUSE_MS
+      if (!isChanged || left === 0) continue
+      isChanged = false
+      left -= 1
       log.info('the network changed')
       onChange()
     }

@@ -52,8 +52,8 @@ async function open(options: NodeOptions, undo: Array<() => Promise<void>>, unwi
 
   const bans = new Bans(clock)
   const late: { network?: Network; bouncer?: Bouncer } = {}
-  const showOut = async (device: DeviceId): Promise<void> => {
-    bans.add(device)
+  const showOut = async (device: DeviceId, inbox?: Address): Promise<void> => {
+    bans.add(device, inbox)
     await late.network?.host.hangUp(device)
   }
   const carriage = await openCarriage({
@@ -85,6 +85,7 @@ async function open(options: NodeOptions, undo: Array<() => Promise<void>>, unwi
     ownInbox: carriage.conversations.ownInbox,
     log,
     showOut,
+    letIn: (isBlocked) => bans.lift(isBlocked),
   })
   late.bouncer = bouncer
   const wanted = (): Address[] => {

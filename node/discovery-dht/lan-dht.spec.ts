@@ -8,7 +8,8 @@ import { type DeviceId, deviceIdOf, idBytes } from '#mesh/ids'
 import { silentLog } from '#mesh/ports'
 import { seededRandom } from '#mesh/testing'
 import { nodeCrypto, systemClock } from '#node/crypto'
-import { Host, type HostOptions } from '#node/host'
+import type { Host } from '#node/host'
+import { startTestHost } from '../host/test-host.ts'
 import { issueAnnouncement } from './announcement.ts'
 import { type Asker, asking } from './asking.ts'
 import { BoundedDatastore } from './bounded-datastore.ts'
@@ -129,7 +130,7 @@ describe('the DHT and what a stranger answers', () => {
 
   before(async () => {
     node = await startNode(40)
-    stranger = await startHost(41)
+    stranger = await startTestHost(41)
     await stranger.libp2p.handle(DHT_PROTOCOL, (stream) => {
       stream.addEventListener('message', () => void stream.send(withLength(answerNaming(named))), { once: true })
     })
@@ -217,17 +218,8 @@ interface TestNode {
 async function startNode(number: number): Promise<TestNode> {
   const dht = new LanDht({ crypto, clock: systemClock })
   const store = new NotingDatastore()
-  const host = await startHost(number, { services: { dht: dht.service }, datastore: store })
+  const host = await startTestHost(number, { services: { dht: dht.service }, datastore: store })
   return { host, dht, store, inboxSeed: new Uint8Array(32).fill(number + 100) }
-}
-
-async function startHost(number: number, options: Partial<HostOptions> = {}): Promise<Host> {
-  const host = new Host(
-    { deviceSeed: new Uint8Array(32).fill(number), crypto, clock: systemClock, log: silentLog, isBlocked: () => false },
-    { port: 0, listen: ['/ip4/127.0.0.1/tcp/0'], ...options },
-  )
-  await host.start()
-  return host
 }
 
 /** An answer of kad-dht that names peers, each at an address where nobody is. */

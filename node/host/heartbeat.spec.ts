@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import type { Connection } from '@libp2p/interface'
 import { silentLog } from '#mesh/ports'
 import { type FakeClock, fakeClock, settle } from '#mesh/testing'
-import { nodeCrypto, systemClock } from '#node/crypto'
+import { systemClock } from '#node/crypto'
 import { Heartbeat, isAlive } from './heartbeat.ts'
-import { Host } from './host.ts'
+import { startTestHost } from './test-host.ts'
 
 const TIMES = { silentMs: 15_000, answerMs: 10_000 }
 
@@ -95,13 +95,8 @@ describe('the heartbeat of connections', () => {
 
 describe('a sign of life', () => {
   it('comes from a real connection, without a stream, and from none that is silent', async () => {
-    const hosts = [1, 2].map((number) => {
-      const deps = { deviceSeed: new Uint8Array(32).fill(number), crypto: nodeCrypto(), clock: systemClock, log: silentLog, isBlocked: () => false }
-      return new Host(deps, { port: 0, listen: ['/ip4/127.0.0.1/tcp/0'] })
-    })
+    const hosts = await Promise.all([startTestHost(1), startTestHost(2)])
     const [a, b] = hosts
-    assert.ok(a && b)
-    await Promise.all(hosts.map((host) => host.start()))
     try {
       const { signal } = new AbortController()
       await a.dial(b.addresses, signal)

@@ -3,14 +3,13 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { isMeshError } from '#mesh/errors'
 import { type DeviceId, deviceIdOf } from '#mesh/ids'
-import { silentLog } from '#mesh/ports'
 import { settle } from '#mesh/testing'
-import { nodeCrypto, systemClock } from '#node/crypto'
-import { Host, type HostOptions, type PeerEvent } from './host.ts'
+import { nodeCrypto } from '#node/crypto'
+import type { Host, HostOptions, PeerEvent } from './host.ts'
 import { DEFAULT_HOST_LIMITS } from './limits.ts'
+import { startTestHost } from './test-host.ts'
 
 const crypto = nodeCrypto()
-const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
 
 describe('a host', () => {
   const running: Host[] = []
@@ -22,10 +21,8 @@ describe('a host', () => {
   })
 
   async function start(number: number, options: Partial<HostOptions> = {}, blocked = new Set<DeviceId>()): Promise<Host> {
-    const deps = { deviceSeed: seed(number), crypto, clock: systemClock, log: silentLog, isBlocked: (device: DeviceId) => blocked.has(device) }
-    const host = new Host(deps, { port: 0, listen: [LOOPBACK], ...options })
+    const host = await startTestHost(number, { isBlocked: (device) => blocked.has(device), ...options })
     running.push(host)
-    await host.start()
     return host
   }
 

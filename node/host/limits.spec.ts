@@ -3,12 +3,11 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { Connection } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { silentLog } from '#mesh/ports'
-import { nodeCrypto, systemClock } from '#node/crypto'
-import { Host } from './host.ts'
+import { systemClock } from '#node/crypto'
+import type { Host } from './host.ts'
 import { DEFAULT_HOST_LIMITS, type HostLimits, ROUTER_HOST_LIMITS } from './limits.ts'
+import { startTestHost } from './test-host.ts'
 
-const crypto = nodeCrypto()
 const PROTOCOL = '/test/limits/1'
 
 describe('the limits of a host', () => {
@@ -21,10 +20,8 @@ describe('the limits of a host', () => {
   })
 
   async function start(number: number, limits: Partial<HostLimits> = {}): Promise<Host> {
-    const deps = { deviceSeed: new Uint8Array(32).fill(number), crypto, clock: systemClock, log: silentLog, isBlocked: () => false }
-    const host = new Host(deps, { port: 0, listen: ['/ip4/127.0.0.1/tcp/0'], limits: { ...DEFAULT_HOST_LIMITS, ...limits } })
+    const host = await startTestHost(number, { limits: { ...DEFAULT_HOST_LIMITS, ...limits } })
     running.push(host)
-    await host.start()
     return host
   }
 

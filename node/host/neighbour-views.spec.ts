@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
 import type { DeviceId } from '#mesh/ids'
-import { silentLog } from '#mesh/ports'
-import { nodeCrypto, systemClock } from '#node/crypto'
-import { Host } from './host.ts'
-
-const crypto = nodeCrypto()
+import type { Host } from './host.ts'
+import { startTestHost } from './test-host.ts'
 
 describe('what connected peers know about where a host is', () => {
   const running: Host[] = []
@@ -14,10 +11,8 @@ describe('what connected peers know about where a host is', () => {
   })
 
   async function start(number: number): Promise<Host> {
-    const deps = { deviceSeed: new Uint8Array(32).fill(number), crypto, clock: systemClock, log: silentLog, isBlocked: () => false }
-    const host = new Host(deps, { port: 0, listen: ['/ip4/127.0.0.1/tcp/0'] })
+    const host = await startTestHost(number)
     running.push(host)
-    await host.start()
     return host
   }
 

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
-import { deviceIdOf } from '#mesh/ids'
 import { silentLog } from '#mesh/ports'
 import { settle } from '#mesh/testing'
-import { nodeCrypto, systemClock } from '#node/crypto'
+import { systemClock } from '#node/crypto'
 import { isAlive } from './heartbeat.ts'
-import { Host } from './host.ts'
+import type { Host } from './host.ts'
 import { Revival, type RevivalDeps } from './revival.ts'
-
-const crypto = nodeCrypto()
+import { startTestHost } from './test-host.ts'
 
 describe('a revival of connections', () => {
   let a: Host
@@ -18,7 +16,7 @@ describe('a revival of connections', () => {
   let answers: boolean
 
   beforeEach(async () => {
-    ;[a, b] = await Promise.all([startHost(1), startHost(2)])
+    ;[a, b] = await Promise.all([startTestHost(1), startTestHost(2)])
     await a.dial(b.addresses, new AbortController().signal)
     revived = 0
     answers = true
@@ -125,14 +123,6 @@ describe('a revival of connections', () => {
     assert.ok(signals[1]?.aborted)
   })
 })
-
-async function startHost(number: number): Promise<Host> {
-  const deps = { deviceSeed: new Uint8Array(32).fill(number), crypto, clock: systemClock, log: silentLog, isBlocked: () => false }
-  const host = new Host(deps, { port: 0, listen: ['/ip4/127.0.0.1/tcp/0'] })
-  assert.equal(host.device, deviceIdOf(crypto.ed25519PublicKey(deps.deviceSeed)))
-  await host.start()
-  return host
-}
 
 /** Waits until `host` was told where `other` listens. */
 async function listensKnown(host: Host, other: Host): Promise<void> {

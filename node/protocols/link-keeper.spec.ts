@@ -5,7 +5,8 @@ import { deviceIdOf } from '#mesh/ids'
 import { type Link, silentLog } from '#mesh/ports'
 import { fakeClock, seededRandom, settle } from '#mesh/testing'
 import { nodeCrypto, systemClock } from '#node/crypto'
-import { Host } from '#node/host'
+import type { Host } from '#node/host'
+import { testHost } from '../host/test-host.ts'
 import { LinkKeeper, type LinkKeeperDeps, SYNC_PROTOCOL } from './link-keeper.ts'
 
 const crypto = nodeCrypto()
@@ -22,8 +23,7 @@ class Node {
   #waiting: (() => void)[] = []
 
   constructor(number: number) {
-    const deps = { deviceSeed: new Uint8Array(32).fill(number), crypto, clock: systemClock, log: silentLog, isBlocked: () => false }
-    this.host = new Host(deps, { port: 0, listen: ['/ip4/127.0.0.1/tcp/0'] })
+    this.host = testHost(number)
   }
 
   async start(): Promise<this> {

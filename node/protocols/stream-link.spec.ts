@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import type { Connection, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { isMeshError } from '#mesh/errors'
-import { type Link, MAX_FRAME_BYTES, silentLog } from '#mesh/ports'
-import { nodeCrypto, systemClock } from '#node/crypto'
-import { Host } from '#node/host'
+import { type Link, MAX_FRAME_BYTES } from '#mesh/ports'
+import { systemClock } from '#node/crypto'
+import type { Host } from '#node/host'
+import { startTestHost } from '../host/test-host.ts'
 import { streamLink } from './stream-link.ts'
 
-const crypto = nodeCrypto()
 const PROTOCOL = '/test/link/1'
 const MiB = 1_024 * 1_024
 
@@ -23,7 +23,7 @@ describe('a stream as a link', () => {
   let hosts: Host[]
 
   before(async () => {
-    hosts = await Promise.all([startHost(1), startHost(2)])
+    hosts = await Promise.all([startTestHost(1), startTestHost(2)])
     await hosts[0]?.dial(hosts[1]?.addresses.slice(0, 1) ?? [], AbortSignal.timeout(30_000))
   })
 
@@ -201,13 +201,6 @@ class TricklingStream extends EventTarget {
     this.dispatchEvent(new Event('drain'))
     setTimeout(() => this.#drain(), 1)
   }
-}
-
-async function startHost(number: number): Promise<Host> {
-  const deps = { deviceSeed: new Uint8Array(32).fill(number), crypto, clock: systemClock, log: silentLog, isBlocked: () => false }
-  const host = new Host(deps, { port: 0, listen: ['/ip4/127.0.0.1/tcp/0'] })
-  await host.start()
-  return host
 }
 
 async function drain(link: Link): Promise<void> {

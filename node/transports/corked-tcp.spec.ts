@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
 import { Socket } from 'node:net'
 import type { Connection } from '@libp2p/interface'
-import { silentLog } from '#mesh/ports'
-import { nodeCrypto, systemClock } from '#node/crypto'
-import { Host } from '#node/host'
+import { startTestHost } from '../host/test-host.ts'
 
 describe('TCP', () => {
   /** What each socket was told, in order. */
@@ -31,13 +29,8 @@ describe('TCP', () => {
   after(() => Object.assign(Socket.prototype, { cork, uncork, write }))
 
   it('gives the pieces of a frame to the system at once', async () => {
-    const hosts = [1, 2].map((number) => {
-      const deps = { deviceSeed: new Uint8Array(32).fill(number), crypto: nodeCrypto(), clock: systemClock, log: silentLog, isBlocked: () => false }
-      return new Host(deps, { port: 0, listen: ['/ip4/127.0.0.1/tcp/0'] })
-    })
+    const hosts = await Promise.all([startTestHost(1), startTestHost(2)])
     const [a, b] = hosts
-    assert.ok(a && b)
-    await Promise.all(hosts.map((host) => host.start()))
     try {
       await a.dial(b.addresses, AbortSignal.timeout(5_000))
       const [connection] = a.libp2p.getConnections() as (Connection & { muxer: { ping(): Promise<number> } })[]

@@ -3,13 +3,13 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import type { Connection, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { MAX_FRAME_BYTES, silentLog } from '#mesh/ports'
-import { nodeCrypto, systemClock } from '#node/crypto'
-import { DEFAULT_HOST_LIMITS, Host } from '#node/host'
+import { MAX_FRAME_BYTES } from '#mesh/ports'
+import { systemClock } from '#node/crypto'
+import { DEFAULT_HOST_LIMITS, type Host } from '#node/host'
 import { streamLink } from '#node/protocols'
+import { startTestHost } from '../host/test-host.ts'
 import { QUIC_LIMITS } from './paced-quic.ts'
 
-const crypto = nodeCrypto()
 const PROTOCOL = '/test/quic/1'
 const LOOPBACK = '/ip4/127.0.0.1/udp/0/quic-v1'
 /** What neither side has to know about the other's limit. */
@@ -115,11 +115,8 @@ describe('QUIC', () => {
   })
 })
 
-async function startHost(number: number): Promise<Host> {
-  const deps = { deviceSeed: new Uint8Array(32).fill(number), crypto, clock: systemClock, log: silentLog, isBlocked: () => false }
-  const host = new Host(deps, { port: 0, listen: [LOOPBACK], limits: { ...DEFAULT_HOST_LIMITS, inboundPerSecond: 1_000, addressTimeoutMs: 300 } })
-  await host.start()
-  return host
+function startHost(number: number): Promise<Host> {
+  return startTestHost(number, { listen: [LOOPBACK], limits: { ...DEFAULT_HOST_LIMITS, inboundPerSecond: 1_000, addressTimeoutMs: 300 } })
 }
 
 /** Waits until a value has not changed for a while. */

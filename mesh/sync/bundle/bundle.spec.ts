@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { concatBytes } from '#mesh/codec'
 import { isMeshError } from '#mesh/errors'
+import { deviceIdOf, type EnvelopeId } from '#mesh/ids'
 import { silentLog } from '#mesh/ports'
 import { custodyMessage } from '#mesh/routing'
 import { TABLES } from '#mesh/store'
@@ -112,6 +113,7 @@ describe('bundles between nodes that never meet', () => {
       for await (const _ of a.node.db.iterate(TABLES.custody)) rows += 1
       return [rows, copies(a, id)]
     }
+    await written(a)
     for (let untilMs = 1; untilMs <= 20; untilMs++) assert.equal((await promise(untilMs)).carried, 0)
     assert.deepEqual(await kept(), [0, 8])
     const nowMs = clock.now()
@@ -277,6 +279,46 @@ describe('bundles between nodes that never meet', () => {
     assert.equal((await read(a, forged)).carried, 0)
     assert.equal((await read(b, back)).carried, 0)
     assert.deepEqual(a.node.ledger.counts(), { queued: 1, carried: 0 })
+  })
+
+  it('promise nothing that was never exported, and take copies as often as it was, whoever promises in how many names', async () => {
+    const [a, b] = [await holder('a'), await holder('b')]
+    const [id] = await a.node.writeMany(b.node, 1)
+    assert.ok(id !== undefined)
+    const promise = (n: number, ids: readonly EnvelopeId[]) => {
+      const seed = new Uint8Array(32).fill(n)
+      const untilMs = clock.now() + 3_600_000
+      const signature = crypto.ed25519Sign(seed, custodyMessage(a.node.device, untilMs, ids))
+      const payload = encodeTaken(a.node.device, deviceIdOf(crypto.ed25519PublicKey(seed)), { untilMs, ids, signature })
+      return read(a, encodeBlock({ type: BLOCK_TYPE.taken, bundle: new Uint8Array(16), part: 1, sequence: 0, payload }))
+    }
+    for (const n of [1, 2, 3, 4]) assert.equal((await promise(n, [id])).carried, 0)
+    assert.deepEqual([a.node.ledger.counts(), copies(a, id)], [{ queued: 1, carried: 0 }, 8])
+    await written(a)
+    const [late] = await a.node.writeMany(b.node, 1)
+    assert.ok(late !== undefined)
+    assert.equal((await promise(5, [id, late])).carried, 0, 'a lie about one is no promise of the other')
+    for (const n of [6, 7, 8, 9]) assert.equal((await promise(n, [id])).carried, 1)
+    assert.deepEqual([a.node.ledger.counts(), copies(a, id), copies(a, late)], [{ queued: 1, carried: 1 }, 4, 8])
+    await written(a)
+    await promise(10, [id])
+    assert.equal(copies(a, id), 2)
+  })
+
+  it('remember no longer what was exported and is gone', async () => {
+    const [a, b] = [await holder('a'), await holder('b')]
+    await a.node.writeMany(b.node, 3)
+    const exported = async (): Promise<number> => {
+      let rows = 0
+      for await (const _ of a.node.db.iterate(TABLES.sneakernet, { gte: Uint8Array.of(4), lt: Uint8Array.of(5) })) rows += 1
+      return rows
+    }
+    await read(b, await written(a))
+    assert.equal(await exported(), 3)
+    await settle()
+    await read(a, await written(b))
+    await written(a)
+    assert.equal(await exported(), 0)
   })
 
   it('keep what was committed when the reading is broken off', async () => {

@@ -6,7 +6,7 @@ import type { SyncIntake, SyncStore } from '../deps.ts'
 
 /** What bundles need of a node. */
 export interface BundleDeps {
-  readonly db: Pick<Database, 'transaction' | 'iterate'>
+  readonly db: Pick<Database, 'transaction' | 'iterate' | 'get'>
   readonly store: SyncStore
   readonly intake: SyncIntake
   readonly ledger: Pick<CustodyLedger, 'isNews' | 'recordCustody' | 'noteAttempt'>

@@ -2,6 +2,7 @@
  * Writes bundles: who we are, what we promise, what we carry, and how much that was; part by part, each of
  * them whole without the others.
  */
+import { isMeshError } from '#mesh/errors'
 import type { EnvelopeId } from '#mesh/ids'
 import { MAX_FRAME_BYTES } from '#mesh/ports'
 import { custodyMessage } from '#mesh/routing'
@@ -63,6 +64,7 @@ async function* pieces(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Piece> {
   yield* await promised(deps, promises, writer)
+  await noteExported(deps, promises, selected)
   let frame: CarriedEnvelope[] = []
   let frameBytes = ENVELOPES_HEAD_BYTES
   const flush = (): Piece[] => {
@@ -87,6 +89,23 @@ async function* pieces(
   }
   if (frame.length > 0) yield* flush()
   if (signal?.aborted !== true) yield* writer.end()
+}
+
+/** Remembers what of ours goes out. A full disk keeps nothing from a stick: then nobody is believed who promises to carry it. */
+async function noteExported({ store, log }: BundleDeps, promises: Promises, selected: readonly Selected[]): Promise<void> {
+  const own = selected.filter(({ id }) => {
+    const meta = store.meta(id)
+    return meta?.own === true && meta.kind !== 'receipt' && meta.kind !== 'announcement'
+  })
+  try {
+    await promises.noteExported(
+      own.map(({ id }) => id),
+      (id) => store.has(id),
+    )
+  } catch (error) {
+    if (!isMeshError(error, 'MESH_STORE_FULL')) throw error
+    log.warn('it cannot be noted what is exported, so nobody who takes it will be believed', { error })
+  }
 }
 
 /** The envelopes that are still here. */

@@ -190,7 +190,7 @@ class Import {
 
   async #promised({ from, custodian, taken }: Extract<Content, { kind: 'taken' }>): Promise<void> {
     if (from !== this.#deps.device || this.#badPromises >= MAX_BAD_PROMISES) return
-    const carried = await recordPromise(this.#deps, { ...taken, custodian })
+    const carried = await recordPromise(this.#deps, this.#promises, { ...taken, custodian })
     if (carried === undefined) this.#badPromises++
     else this.tally.carried += carried
   }
