@@ -27,6 +27,7 @@ export function linkMentions(text: string, contacts: Pick<Contacts, 'list'>): st
     let done = ''
     let at = 0
     for (let sign = piece.indexOf('@'); sign >= 0 && left > 0; sign = piece.indexOf('@', sign + 1)) {
+      if (sign < at) continue // within a name that stands there already
       if (sign > 0 && /[\p{L}\p{N}_[\\/]/u.test(piece[sign - 1] ?? '')) continue
       const found = known.find(({ petname }) => piece.startsWith(petname, sign + 1) && !/[\p{L}\p{N}_]/u.test(piece[sign + 1 + petname.length] ?? ''))
       if (found === undefined) continue

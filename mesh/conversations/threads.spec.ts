@@ -56,6 +56,8 @@ describe('threads and mentions', () => {
     const person = (name: string, state = 'contact') => ({ petname: name, person: `qpq1${name.replaceAll(' ', '')}`, state })
     const contacts = { list: () => [person('anna'), person('anna maria'), person('eve', 'blocked')] } as unknown as Parameters<typeof linkMentions>[1]
     assert.equal(linkMentions('@anna maria! @anna. @eve', contacts), '[@anna maria](qpq://p/qpq1annamaria)! [@anna](qpq://p/qpq1anna). @eve')
+    const within = { list: () => [person('anna'), person('bob (@anna)')] } as unknown as Parameters<typeof linkMentions>[1]
+    assert.equal(linkMentions('@bob (@anna) and @anna', within), '[@bob (@anna)](qpq://p/qpq1bob(@anna)) and [@anna](qpq://p/qpq1anna)')
     assert.equal(linkMentions('@'.repeat(30_000), contacts), '@'.repeat(30_000))
     assert.deepEqual(mentionsIn('[@x](qpq://p/qpq1nobody) [x](https://y)'), [])
   })
