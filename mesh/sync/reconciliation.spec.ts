@@ -54,6 +54,18 @@ describe('two nodes that meet', () => {
     assert.deepEqual([...alice.offences, ...carol.offences], [])
   })
 
+  it('find out what differs in a mesh of many devices too, when both hold much and nearly as much', async () => {
+    const absent = await node('absent')
+    const all = pool(absent.address, 1_100)
+    const [alice, carol] = [await node('alice', { knownDevices: 100 }), await node('carol', { knownDevices: 100 })]
+    await carry(alice, all.slice(0, 1_090), { copies: 8 })
+    await carry(carol, all.slice(15), { copies: 8 })
+    const { bytes, wrap } = tap()
+    join(alice, carol, wrap)
+    await until(() => areSynced(alice, carol) && idsOf(alice).length === 1_100 && idsOf(carol).length === 1_100)
+    assert.ok((bytes[OFFER] ?? 0) < 25 * 80, `${bytes[OFFER]} bytes of offers`)
+  })
+
   it('end with the same, whatever each held, and nothing crosses twice', async () => {
     const absent = await node('absent')
     const all = pool(absent.address, 120)
@@ -222,6 +234,9 @@ describe('the role of a node', () => {
     assert.deepEqual(roles(hello(99), hello(500)), [undefined, undefined])
     assert.deepEqual(roles(hello(100, 16), hello(100, 16)), [undefined, undefined])
     assert.deepEqual(roles(hello(100, 16), hello(100, 15)), ['begins', 'answers'])
+    assert.deepEqual(roles(hello(999, 16), hello(999, 16)), [undefined, undefined])
+    assert.deepEqual(roles(hello(1_000, 16), hello(1_251, 16)), [undefined, undefined])
+    assert.deepEqual(roles(hello(1_000, 16), hello(1_250, 16)), ['answers', 'begins'])
   })
 })
 

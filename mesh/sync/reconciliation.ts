@@ -3,7 +3,7 @@ import type { DeviceId, EnvelopeId } from '#mesh/ids'
 import type { CarriedIds, Loan } from './carried.ts'
 import type { HelloFrame } from './frames.ts'
 import type { KeyedIds } from './keyed-ids.ts'
-import { LOAN_MS, MAX_GROWTH, MAX_SIZE_RATIO, MAX_STEPS, RECONCILE_MS, SCARCE_COPIES_DEVICES } from './limits.ts'
+import { ALIKE_IDS, ALIKE_SIZE_RATIO, LOAN_MS, MAX_GROWTH, MAX_SIZE_RATIO, MAX_STEPS, RECONCILE_MS, SCARCE_COPIES_DEVICES } from './limits.ts'
 import { violation } from './offers.ts'
 import { encodeBusy, Initiator, keyOfOpen, Responder } from './riblt/index.ts'
 
@@ -13,12 +13,14 @@ export type Role = 'begins' | 'answers'
 /**
  * Who begins to reconcile, by what both sides said in their HELLO; `undefined` when offering everything is
  * better: one side does not know how, or has so little that nearly all differs, or copies are so scarce that
- * stores differ for good. The larger store begins, because it has its hashes ready and the other one has not.
+ * stores differ for good, unless both are large and nearly of one size. The larger store begins, because it has its hashes ready and the other one has not.
  */
 export function roleOf(ours: HelloFrame, theirs: HelloFrame, device: DeviceId, peer: DeviceId): Role | undefined {
   if (ours.held === undefined || theirs.held === undefined) return undefined
-  if (Math.min(ours.knownDevices, theirs.knownDevices) >= SCARCE_COPIES_DEVICES) return undefined
-  if (MAX_SIZE_RATIO * Math.min(ours.held, theirs.held) < Math.max(ours.held, theirs.held)) return undefined
+  const [fewer, more] = [Math.min(ours.held, theirs.held), Math.max(ours.held, theirs.held)]
+  const isScarce = Math.min(ours.knownDevices, theirs.knownDevices) >= SCARCE_COPIES_DEVICES
+  if (isScarce && (fewer < ALIKE_IDS || more > ALIKE_SIZE_RATIO * fewer)) return undefined
+  if (more > MAX_SIZE_RATIO * fewer) return undefined
   if (ours.held !== theirs.held) return ours.held > theirs.held ? 'begins' : 'answers'
   return device < peer ? 'begins' : 'answers'
 }
