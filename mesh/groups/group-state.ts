@@ -95,6 +95,7 @@ export class GroupState {
   readonly #seen = new Map<string, SeenEntry>()
   readonly #tags = new Map<string, Seal>()
   #roster: Roster | undefined
+  #exposed: Map<DeviceId, number> | undefined
 
   constructor(id: GroupId, genesis: GroupState['genesis'], root: EpochId) {
     this.id = id
@@ -155,6 +156,7 @@ export class GroupState {
   addOrder(order: JudgedOrder & { readonly bytes: Uint8Array }): void {
     this.orders.set(order.id, order)
     this.#roster = undefined
+    this.#exposed = undefined
     this.dirty.add(`order ${order.id}`)
   }
 
@@ -246,6 +248,7 @@ export class GroupState {
 
   dropProof(device: DeviceId): void {
     this.proofs.delete(device)
+    this.#exposed = undefined
     this.dirty.add(`proof ${device}`)
   }
 
@@ -263,14 +266,22 @@ export class GroupState {
 
   addProof(device: DeviceId, proof: Proof): void {
     this.proofs.set(device, proof)
+    this.#exposed = undefined
     this.dirty.add(`proof ${device}`)
   }
 
   /** The first entry of which a device has signed two; infinite for all who are honest. */
   exposedFrom(device: DeviceId): number {
-    let from = this.proofs.get(device)?.from ?? Number.POSITIVE_INFINITY
-    for (const { target } of this.orders.values()) if (target?.device === device) from = Math.min(from, target.fromSeq ?? from)
-    return from
+    this.#exposed ??= this.#findExposed()
+    return this.#exposed.get(device) ?? Number.POSITIVE_INFINITY
+  }
+
+  #findExposed(): Map<DeviceId, number> {
+    const exposed = new Map<DeviceId, number>()
+    const note = (device: DeviceId, from: number): void => void exposed.set(device, Math.min(from, exposed.get(device) ?? from))
+    for (const [device, { from }] of this.proofs) note(device, from)
+    for (const { target } of this.orders.values()) if (target?.fromSeq !== undefined) note(target.device, target.fromSeq)
+    return exposed
   }
 
   /** What an author had read when he wrote an entry, his own log up to it included. Orders and commits say all of it, so that they can be judged at any time. */

@@ -15,7 +15,7 @@
 import { concatBytes, encodeUtf8, equalBytes } from '#mesh/codec'
 import { sha256 } from '#mesh/crypto'
 import { isMeshError, MeshError } from '#mesh/errors'
-import { type DeviceId, deviceKeyOf, type PersonId } from '#mesh/ids'
+import { type DeviceId, deviceKeyOf } from '#mesh/ids'
 import type { OwnKeyPackage, SuiteId } from '#mesh/mls'
 import { randomBelow } from '#mesh/ports'
 import type { GroupKind, Order } from './body.ts'
@@ -161,11 +161,6 @@ export class Group {
     settle(this.state, nowMs)
   }
 
-  /** When `tick` has something to do, ms; infinite when nothing is due. */
-  get nextMs(): number {
-    return Math.min(this.#due === undefined ? Number.POSITIVE_INFINITY : this.#due.sinceMs, this.#hereAtMs ?? Number.POSITIVE_INFINITY)
-  }
-
   async #enter(packet: Packet, own: OwnKeyPackage): Promise<void> {
     const { state } = this
     const { engine, clock } = this.#deps
@@ -305,12 +300,5 @@ export class Group {
     let rank = 0
     for (const device of roster.members.keys()) if (key(device) < own) rank++
     return rank
-  }
-
-  /** The members by person. */
-  people(): Map<PersonId, DeviceId[]> {
-    const people = new Map<PersonId, DeviceId[]>()
-    for (const { person, device } of this.roster.members.values()) people.set(person, [...(people.get(person) ?? []), device])
-    return people
   }
 }

@@ -174,7 +174,9 @@ export class GroupLab {
         await node.group?.tick()
         this.collect(node)
       }
-      if (this.parcels.length === before && round > among.length + 2) return
+      // Who asks for seals asks again after a while, when those whose turn it was had none.
+      const isAsked = among.some(({ group, device }) => group?.roster.members.has(device) === true && group.state.unknownTags.size > 0)
+      if (this.parcels.length === before && round > among.length + 2 && !isAsked) return
     }
   }
 
